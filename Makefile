@@ -1,0 +1,48 @@
+# The two commands of README.md, and what they stand on.
+#
+#   make demo   engine, base images, release binary; plan, apply and plan again of plans/shop
+#   make test   every test, with the real engine
+
+CARGO ?= cargo
+BUILDER = target/release/builder
+WORKSPACE ?= target/demo
+PLAN = --config plans/shop/config.yml plans/shop/project $(WORKSPACE)
+BASES = base-cpython-debian12 base-cpython-debian13 base-pypy-debian12
+
+.PHONY: demo test setup bases release lint doc clean
+
+demo: bases release
+	@printf '\n== the plan\n'
+	$(BUILDER) plan $(PLAN)
+	@printf '\n== the apply\n'
+	$(BUILDER) apply --auto-approve $(PLAN)
+	@printf '\n== the wheelhouses\n'
+	@ls $(WORKSPACE)/build/wheelhouse/*
+	@printf '\n== the plan again\n'
+	$(BUILDER) plan $(PLAN)
+
+test: bases
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) test
+
+# The container engine: installed and started when none answers.
+setup:
+	docker/engine.sh
+
+# The base images of the examples and the tests; a base that no registry gives is bootstrapped.
+bases: setup
+	docker/build.sh $(BASES)
+
+release:
+	$(CARGO) build --release
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps
+
+clean:
+	rm -rf target/demo

@@ -1,0 +1,10 @@
+"""Says hello."""
+
+
+def main():
+    """Prints the greeting."""
+    print("hello")
+
+
+if __name__ == "__main__":
+    main()

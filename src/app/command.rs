@@ -1,0 +1,236 @@
+//! The commands that change nothing: validate, plan, graph and explain.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::app::gather::{Gathered, Places, configuration, gather, graph_alone, steps};
+use crate::app::{AppError, Environment};
+use crate::engine::docker::{self, DockerEngine};
+use crate::engine::fake::FakeEngine;
+use crate::engine::{Engine, EngineError};
+use crate::graph::Graph;
+use crate::plan::{Action, Request, Style, explain_inputs};
+use crate::source;
+use crate::step::{Fingerprint, Outcomes};
+use crate::workspace::{Lock, Workspace};
+
+/// What every command that plans is given.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Where configuration and source are.
+    pub places: Places,
+    /// Only these steps or flavours, and what they need.
+    pub targets: Vec<String>,
+    /// Steps that run even when they are up to date.
+    pub replace: Vec<String>,
+}
+
+/// Which engine is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Engines {
+    /// An endpoint from the command line.
+    pub docker_host: Option<String>,
+    /// `docker`, or `fake:FILE` for the one in memory with its state in a file.
+    pub kind: Option<String>,
+}
+
+impl Engines {
+    /// Connects to the engine.
+    pub async fn connect(&self, environment: &Environment) -> Result<Arc<dyn Engine>, EngineError> {
+        match self
+            .kind
+            .as_deref()
+            .and_then(|kind| kind.strip_prefix("fake:"))
+        {
+            Some(file) => Ok(Arc::new(FakeEngine::in_file(Path::new(file)))),
+            None => {
+                let environment = docker::Environment {
+                    vars: environment.variables.clone(),
+                    home: environment.variable("HOME").map(Into::into),
+                };
+                let choice = docker::choose(self.docker_host.as_deref(), &environment)?;
+                Ok(Arc::new(DockerEngine::connect(choice).await?))
+            }
+        }
+    }
+}
+
+/// Turns what was typed into a request.
+pub(super) fn request(
+    graph: &Graph,
+    targets: &[String],
+    replace: &[String],
+) -> Result<Request, AppError> {
+    Ok(Request {
+        targets: steps(graph, targets)?,
+        replace: steps(graph, replace)?,
+    })
+}
+
+/// Takes the lock of a workspace that fits its source.
+pub(super) fn locked(places: &Places, workspace: &Path, purpose: &str) -> Result<Lock, AppError> {
+    // A mistake in the configuration is found before a folder is made for its builds.
+    configuration(places)?;
+    let layout = source::check_layout(&places.source, workspace)?;
+    Ok(Workspace::at(layout.workspace).lock(purpose)?)
+}
+
+/// Checks both files; returns the flavours and their dockerfile templates, rendered once to see.
+pub fn validate(places: &Places) -> Result<Vec<String>, AppError> {
+    let builds = configuration(places)?;
+    for build in &builds {
+        crate::template::builder_dockerfile(build)?;
+    }
+    Ok(builds
+        .iter()
+        .map(|build| build.flavour.as_str().to_owned())
+        .collect())
+}
+
+/// Plans.
+pub async fn plan(
+    invocation: &Invocation,
+    workspace: &Path,
+    environment: &Environment,
+    engine: &dyn Engine,
+) -> Result<Gathered, AppError> {
+    gather(
+        &invocation.places,
+        workspace,
+        environment,
+        engine,
+        |graph| request(graph, &invocation.targets, &invocation.replace),
+    )
+    .await
+}
+
+/// Writes the graph of steps in the DOT language.
+pub fn graph(places: &Places, environment: &Environment) -> Result<String, AppError> {
+    Ok(graph_alone(places, environment)?.to_dot())
+}
+
+/// Explains a step: what it would do and why, its inputs, its last run.
+pub async fn explain(
+    places: &Places,
+    workspace: &Path,
+    environment: &Environment,
+    engine: &dyn Engine,
+    step: &str,
+) -> Result<String, AppError> {
+    let gathered = gather(places, workspace, environment, engine, |_| {
+        Ok(Request::default())
+    })
+    .await?;
+    let found = steps(&gathered.graph, &[step.to_owned()])?;
+    let mut text = String::new();
+    for (number, address) in found.iter().enumerate() {
+        if number > 0 {
+            text.push('\n');
+        }
+        explain_one(&mut text, &gathered, address);
+    }
+    Ok(text)
+}
+
+fn explain_one(text: &mut String, gathered: &Gathered, address: &crate::step::Address) {
+    let Gathered {
+        graph,
+        manifest,
+        plan,
+        workspace,
+        ..
+    } = gathered;
+    let step = graph
+        .step(address)
+        .expect("the address was found in the graph");
+    let change = plan
+        .change(address)
+        .expect("without targets every step has a change");
+    let _ = writeln!(text, "{address}: {}", step.summary());
+    let only = crate::plan::Plan {
+        changes: vec![change.clone()],
+        warnings: Vec::new(),
+    };
+    let _ = writeln!(text, "\nnow");
+    text.push_str(&change_lines(&only));
+
+    let mut outcomes = Outcomes::default();
+    for earlier in graph.steps() {
+        outcomes.leaves(&earlier.address, &earlier.predicted());
+        let change = plan.change(&earlier.address);
+        if let Some(key) = change.and_then(|change| change.key) {
+            outcomes.has_key(&earlier.address, key);
+        }
+        if change.is_some_and(|change| change.action == Action::Reuse)
+            && let Some(record) = manifest.record(&earlier.address)
+        {
+            outcomes.leaves(&earlier.address, &record.outputs.facets);
+        }
+    }
+    let record = manifest.record(address);
+    let _ = writeln!(text, "\ninputs");
+    text.push_str(&explain_inputs(&Fingerprint::of(step, &outcomes), record));
+    if let Some(key) = change.key {
+        let _ = writeln!(text, "  key {key}");
+    }
+    let needs: Vec<_> = graph
+        .needs(address)
+        .into_iter()
+        .map(ToString::to_string)
+        .collect();
+    let _ = writeln!(
+        text,
+        "\nneeds {}",
+        if needs.is_empty() {
+            "nothing".to_owned()
+        } else {
+            needs.join(", ")
+        }
+    );
+    match record {
+        None => {
+            let _ = writeln!(
+                text,
+                "\nit has never ended well in {}",
+                workspace.root().display()
+            );
+        }
+        Some(record) => {
+            let at = UNIX_EPOCH + Duration::from_secs(record.started);
+            let at = humantime::format_rfc3339_seconds(at);
+            let _ = writeln!(
+                text,
+                "\nlast run\n  {at}, {:.1}s, key {}",
+                record.seconds, record.key
+            );
+            let counted: BTreeMap<_, _> = record.outputs.files.iter().collect();
+            for path in counted.keys() {
+                let _ = writeln!(text, "  left {path}");
+            }
+            if let Some(mirror) = &record.outputs.mirror {
+                let _ = writeln!(text, "  left {}/", mirror.path);
+            }
+            if let Some(image) = &record.outputs.image {
+                let _ = writeln!(
+                    text,
+                    "  left image {} ({})",
+                    image.name,
+                    crate::step::short_image(&image.id)
+                );
+            }
+        }
+    }
+}
+
+/// The lines of a plan without its legend and totals.
+fn change_lines(plan: &crate::plan::Plan) -> String {
+    let shown = crate::plan::show(plan, Style { verbose: true });
+    shown
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(|line| format!("{line}\n"))
+        .collect()
+}

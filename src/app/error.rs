@@ -1,0 +1,143 @@
+//! What ends a command, and the status that it exits with.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::ConfigErrors;
+use crate::engine::EngineError;
+use crate::scm::ScmError;
+use crate::source::SourceError;
+use crate::template::TemplateError;
+use crate::workspace::WorkspaceError;
+
+/// The status of a command, as README.md lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// A step failed.
+    Failed = 1,
+    /// `plan --detailed-exitcode` found changes.
+    Changes = 2,
+    /// The configuration or the command line is wrong.
+    Usage = 3,
+    /// The engine cannot be reached.
+    Unreachable = 4,
+    /// The workspace is locked.
+    Locked = 6,
+    /// The run was interrupted.
+    Interrupted = 130,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum AppError {
+    /// The two files have mistakes.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] Box<ConfigErrors>),
+    /// The source cannot be read, or lies where it must not.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Source(#[from] SourceError),
+    /// The workspace cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// The engine did not do what was asked.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Engine(#[from] EngineError),
+    /// A dockerfile template is wrong.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Template(#[from] Box<TemplateError>),
+    /// The version could not be taken from git.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Scm(#[from] ScmError),
+    /// A file that the command line names cannot be read.
+    #[error("could not read {}: {cause}", path.display())]
+    #[diagnostic(code(builder::usage::unreadable))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the attempt met.
+        cause: io::Error,
+        /// What to do.
+        #[help]
+        help: String,
+    },
+    /// A step is named that there is not.
+    #[error("there is no step `{name}`")]
+    #[diagnostic(code(builder::usage::step))]
+    UnknownStep {
+        /// The name as it was given.
+        name: String,
+        /// The steps that there are.
+        #[help]
+        help: String,
+    },
+    /// The environment of the caller does not fit.
+    #[error("{what}")]
+    #[diagnostic(code(builder::usage::environment))]
+    Environment {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        #[help]
+        help: String,
+    },
+    /// A pip file includes a file that the source does not have.
+    #[error("{file} includes {included}, {why}")]
+    #[diagnostic(
+        code(builder::usage::include),
+        help(
+            "what a requirements or constraints file includes has to be part of the source, and not be ignored"
+        )
+    )]
+    Include {
+        /// The including file.
+        file: String,
+        /// What it includes, as it is written there.
+        included: String,
+        /// What is wrong with that.
+        why: String,
+    },
+    /// Nobody approved the plan.
+    #[error("the plan was not approved: nobody can answer here")]
+    #[diagnostic(
+        code(builder::usage::approval),
+        help("give --auto-approve, or run it on a terminal")
+    )]
+    NotApproved,
+}
+
+impl From<ConfigErrors> for AppError {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Config(Box::new(errors))
+    }
+}
+
+impl AppError {
+    /// Returns the status that this error ends the command with.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_)
+            | Self::Source(_)
+            | Self::Template(_)
+            | Self::Scm(_)
+            | Self::Unreadable { .. }
+            | Self::UnknownStep { .. }
+            | Self::Environment { .. }
+            | Self::Include { .. }
+            | Self::NotApproved => Exit::Usage,
+            Self::Workspace(WorkspaceError::Locked { .. }) => Exit::Locked,
+            Self::Workspace(_) => Exit::Failed,
+            Self::Engine(EngineError::Unreachable { .. }) => Exit::Unreachable,
+            Self::Engine(EngineError::Endpoint { .. }) => Exit::Usage,
+            Self::Engine(EngineError::Interrupted) => Exit::Interrupted,
+            Self::Engine(_) => Exit::Failed,
+        }
+    }
+}

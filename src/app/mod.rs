@@ -1,0 +1,13 @@
+//! What the commands do: gather, decide, act.
+
+mod command;
+mod error;
+mod gather;
+mod host;
+mod run;
+
+pub use command::{Engines, Invocation, explain, graph, plan, validate};
+pub use error::{AppError, Exit};
+pub use gather::{Gathered, Places, gather};
+pub use host::Environment;
+pub use run::{ApplyOptions, Approval, Feedback, apply};

@@ -1,0 +1,16 @@
+//! Archives: what goes into a container and what comes out of one.
+//!
+//! What goes in is the same bytes for the same tree: entries sorted, owned by root, with normalised
+//! modes and one time. What comes out is believed in nothing: [`unpack`] takes directories, regular
+//! files and links that stay inside, and refuses an archive with anything else in it as a whole.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what comes out of a container goes to disk"
+)]
+
+mod meter;
+mod pack;
+mod unpack;
+
+pub use pack::{pack_files, pack_tree};
+pub use unpack::{ArchiveError, Limits, Strip, unpack};

@@ -1,0 +1,358 @@
+//! An engine in memory, for tests: it records calls, fails on demand, and makes wheels of its own.
+//!
+//! Its containers know three things to do. The probe finds a fixed base image. A build of the
+//! project's wheel makes a real zip archive from the source's files, those below `tests/` left out,
+//! that requires what `requires.txt` lists. A build of dependencies makes a wheel of each line that
+//! it is given; a buildscript makes the project's wheel. Equal input gives equal bytes.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what comes out of a container goes to disk, and so may the engine's state"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{Cursor, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use serde::{Deserialize, Serialize};
+use zip::write::SimpleFileOptions;
+
+use crate::digest::{ContentHasher, Digest};
+use crate::engine::{
+    BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome, TarWriter,
+};
+
+/// The engine.
+#[derive(Default)]
+pub struct FakeEngine {
+    state: Mutex<State>,
+    file: Option<PathBuf>,
+}
+
+/// What the engine has and what becomes of calls; plain data, so that a test can set it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// Names with the ids that they resolve to.
+    pub names: BTreeMap<String, String>,
+    /// Base images that are not in the engine, and are found when they are pulled.
+    pub absent: BTreeSet<String>,
+    /// The calls so far, in words.
+    pub calls: Vec<String>,
+    /// The number of a call, counted from 0, that fails.
+    pub fail_at: Option<usize>,
+    /// Steps whose command ends with this status.
+    pub statuses: BTreeMap<String, i64>,
+}
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+impl FakeEngine {
+    /// Keeps the engine's state in a file, so that it outlives the process.
+    pub fn in_file(path: &Path) -> Self {
+        let state = fs::read(path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Self {
+            state: Mutex::new(state.unwrap_or_default()),
+            file: Some(path.to_owned()),
+        }
+    }
+
+    /// Gives access to the state.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of the lock panics")
+    }
+
+    /// Notes a call, and fails it if it is the one that is to fail.
+    fn called(&self, what: String) -> Result<(), EngineError> {
+        let mut state = self.state();
+        let number = state.calls.len();
+        state.calls.push(what.clone());
+        if state.fail_at == Some(number) {
+            return Err(EngineError::Refused {
+                verb: what,
+                cause: "the test wants it so".to_owned(),
+            });
+        }
+        drop(state);
+        self.save();
+        Ok(())
+    }
+
+    fn save(&self) {
+        if let Some(file) = &self.file {
+            let text = serde_json::to_string_pretty(&*self.state())
+                .expect("the state has string keys only");
+            fs::write(file, text).expect("a test keeps the engine's state where it can be written");
+        }
+    }
+
+    fn found(&self, reference: &str) -> Option<ImageInfo> {
+        let state = self.state();
+        let id = match state.names.get(reference) {
+            Some(id) => id.clone(),
+            None if reference.starts_with("sha256:") => {
+                state.names.values().find(|id| *id == reference)?.clone()
+            }
+            None if state.absent.contains(reference) || reference.starts_with("builder/") => {
+                return None;
+            }
+            // Any other name is a base image that was always there.
+            None => image_id(&Digest::of(reference.as_bytes())),
+        };
+        Some(ImageInfo {
+            id,
+            labels: BTreeMap::new(),
+        })
+    }
+
+    fn make(&self, request: RunContainer, call: &Call) -> Result<RunOutcome, EngineError> {
+        let files = unpack(request.uploads)?;
+        let step = request
+            .labels
+            .get("builder.step")
+            .cloned()
+            .unwrap_or_default();
+        let status = self.state().statuses.get(&step).copied().unwrap_or(0);
+        if status != 0 {
+            (call.log)("the test wants it so");
+            return Ok(RunOutcome {
+                status,
+                out_of_memory: false,
+            });
+        }
+        let command = request.command.join(" ");
+        let made = if command.contains("probe.sh") {
+            BTreeMap::from([("facts.json".to_owned(), FACTS.as_bytes().to_vec())])
+        } else if files.contains_key("build/pip/metadata.txt") {
+            dependencies(&files)
+        } else {
+            project(&files, &request.image)
+        };
+        for download in &request.downloads {
+            for (name, bytes) in &made {
+                fs::write(download.into.join(name), bytes).map_err(|error| EngineError::Files {
+                    verb: format!("store {name}"),
+                    cause: error.to_string(),
+                })?;
+            }
+        }
+        Ok(RunOutcome {
+            status: 0,
+            out_of_memory: false,
+        })
+    }
+}
+
+/// The facts of every base image.
+const FACTS: &str = r#"{
+  "abi": "cpython-311-x86_64-linux-gnu",
+  "architecture": "x86_64",
+  "distribution": "debian",
+  "distribution_version": "12",
+  "implementation": "cpython",
+  "interpreter": "/usr/bin/python3.11",
+  "interpreter_package": "python3.11-minimal",
+  "libc": "glibc 2.36",
+  "pip": "23.0.1",
+  "python": "3.11.2"
+}
+"#;
+
+fn image_id(digest: &Digest) -> String {
+    format!("sha256:{digest}")
+}
+
+fn unpack(uploads: Vec<TarWriter>) -> Result<Files, EngineError> {
+    let failed = |error: std::io::Error| EngineError::Files {
+        verb: "read the upload".to_owned(),
+        cause: error.to_string(),
+    };
+    let mut files = Files::new();
+    for upload in uploads {
+        let mut bytes = Vec::new();
+        upload(&mut bytes).map_err(failed)?;
+        let mut archive = tar::Archive::new(Cursor::new(bytes));
+        for entry in archive.entries().map_err(failed)? {
+            let mut entry = entry.map_err(failed)?;
+            let name = entry.path().map_err(failed)?.to_string_lossy().into_owned();
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(failed)?;
+            if entry.header().entry_type().is_file() {
+                files.insert(name, bytes);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Makes the project's wheel from its source and the image that it is built in.
+fn project(files: &Files, image: &str) -> Files {
+    let mut hasher = ContentHasher::new("fake wheel");
+    hasher.text(image);
+    let sources = files
+        .iter()
+        .filter(|(name, _)| name.starts_with("source/") && !name.starts_with("source/tests/"));
+    for (name, bytes) in sources {
+        hasher.text(name).bytes(bytes);
+    }
+    let requires = files
+        .get("source/requires.txt")
+        .cloned()
+        .unwrap_or_default();
+    let requires: String = String::from_utf8_lossy(&requires)
+        .lines()
+        .map(|line| format!("Requires-Dist: {line}\n"))
+        .collect();
+    let metadata = format!("Metadata-Version: 2.1\nName: fake-project\nVersion: 1.0\n{requires}\n");
+    let wheel = wheel("fake_project-1.0", &metadata, &hasher.finish().to_string());
+    BTreeMap::from([("fake_project-1.0-py3-none-any.whl".to_owned(), wheel)])
+}
+
+/// Makes a wheel of each requirement.
+fn dependencies(files: &Files) -> Files {
+    let lines = files
+        .get("build/pip/metadata.txt")
+        .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let lines = lines.unwrap_or_default();
+    let made = lines.lines().map(|line| {
+        let name: String = line
+            .chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect();
+        let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1\n\n");
+        (
+            format!("{name}-1-py3-none-any.whl"),
+            wheel(&format!("{name}-1"), &metadata, line),
+        )
+    });
+    made.collect()
+}
+
+fn wheel(name: &str, metadata: &str, content: &str) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let members = [
+        (format!("{name}.dist-info/METADATA"), metadata),
+        ("content.py".to_owned(), content),
+    ];
+    for (member, text) in members {
+        archive
+            .start_file(member, SimpleFileOptions::default())
+            .and_then(|()| Ok(archive.write_all(text.as_bytes())?))
+            .expect("an archive in memory can be written");
+    }
+    archive
+        .finish()
+        .expect("an archive in memory can be written")
+        .into_inner()
+}
+
+impl Engine for FakeEngine {
+    fn endpoint(&self) -> String {
+        "fake".to_owned()
+    }
+
+    fn ping(&self) -> BoxFuture<'_, Result<String, EngineError>> {
+        async { Ok("fake engine".to_owned()) }.boxed()
+    }
+
+    fn image<'a>(
+        &'a self,
+        reference: &'a str,
+    ) -> BoxFuture<'a, Result<Option<ImageInfo>, EngineError>> {
+        async move { Ok(self.found(reference)) }.boxed()
+    }
+
+    fn pull<'a>(
+        &'a self,
+        reference: &'a str,
+        _call: &'a Call,
+    ) -> BoxFuture<'a, Result<ImageInfo, EngineError>> {
+        async move {
+            self.called(format!("pull {reference}"))?;
+            self.state().absent.remove(reference);
+            self.save();
+            Ok(self
+                .found(reference)
+                .expect("an image that is not absent is found"))
+        }
+        .boxed()
+    }
+
+    fn build_image<'a>(
+        &'a self,
+        request: BuildImage,
+        _call: &'a Call,
+    ) -> BoxFuture<'a, Result<ImageInfo, EngineError>> {
+        async move {
+            let step = request
+                .labels
+                .get("builder.step")
+                .cloned()
+                .unwrap_or_default();
+            self.called(format!("build {step}"))?;
+            let files = unpack(vec![request.context])?;
+            let mut hasher = ContentHasher::new("fake image");
+            for (name, bytes) in &files {
+                hasher.text(name).bytes(bytes);
+            }
+            let id = image_id(&hasher.finish());
+            self.state().names.insert(request.tag, id.clone());
+            self.save();
+            Ok(ImageInfo {
+                id,
+                labels: request.labels,
+            })
+        }
+        .boxed()
+    }
+
+    fn run<'a>(
+        &'a self,
+        request: RunContainer,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<RunOutcome, EngineError>> {
+        async move {
+            let step = request
+                .labels
+                .get("builder.step")
+                .cloned()
+                .unwrap_or_default();
+            self.called(format!("run {step}"))?;
+            if call.cancel.is_cancelled() {
+                return Err(EngineError::Interrupted);
+            }
+            self.make(request, call)
+        }
+        .boxed()
+    }
+
+    fn remove_image<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            self.called(format!(
+                "remove image {}",
+                crate::step::short_image(reference)
+            ))?;
+            self.state()
+                .names
+                .retain(|name, id| name != reference && id != reference);
+            self.save();
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn settle(&self) -> BoxFuture<'_, ()> {
+        async {}.boxed()
+    }
+
+    fn sweep<'a>(
+        &'a self,
+        _labels: &'a BTreeMap<String, String>,
+    ) -> BoxFuture<'a, Result<usize, EngineError>> {
+        async { Ok(0) }.boxed()
+    }
+}

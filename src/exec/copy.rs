@@ -1,0 +1,60 @@
+//! Copying the source, and writing rendered files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::digest::Digest;
+use crate::exec::{Host, Job, Produced, StepError, blocking};
+use crate::manifest::Mirror;
+use crate::source;
+use crate::step::copy::Copy;
+use crate::step::render::Render;
+use crate::step::{Facet, Input};
+use crate::tree::{Entry, RelPath};
+use crate::workspace::{SOURCE, Workspace};
+
+/// Makes the workspace's copy of the source what the plan saw.
+pub(super) async fn run(host: &Arc<Host>, job: &Job, copy: &Copy) -> Result<Produced, StepError> {
+    let path = RelPath::new(SOURCE).expect("the constant is a plain name");
+    let (root, dest) = (host.source.clone(), host.workspace.path(&path));
+    let tree = Arc::clone(&copy.tree);
+    let outcome = blocking(move || {
+        let on_disk = if dest.is_dir() {
+            source::read_tree(&dest)?
+        } else {
+            Default::default()
+        };
+        source::mirror(&root, &tree, &dest, &on_disk)
+    })
+    .await?;
+    (job.log)(&format!(
+        "copied {}, removed {}, kept {}",
+        outcome.copied, outcome.removed, outcome.kept
+    ));
+    let digest = copy.tree.digest();
+    Ok(Produced {
+        mirror: Some(Mirror { path, digest }),
+        facets: BTreeMap::from([(Facet::Tree, Input::Tree(digest))]),
+        objects: vec![(digest, copy.tree.to_listing())],
+        ..Produced::default()
+    })
+}
+
+/// Writes a rendered file, staged first.
+pub(super) fn render(host: &Arc<Host>, job: &Job, render: &Render) -> Result<Produced, StepError> {
+    let staging = host.workspace.staging(&job.step.address)?;
+    let name =
+        RelPath::new(render.path.file_name()).expect("a file name is a path of one component");
+    Workspace::at(staging.clone()).write(&name, render.text.as_bytes())?;
+    let digest = Digest::of(render.text.as_bytes());
+    let entry = Entry::File {
+        digest,
+        executable: false,
+    };
+    Ok(Produced {
+        files: BTreeMap::from([(render.path.clone(), (staging.join(&name), entry))]),
+        facets: BTreeMap::from([(Facet::Document, Input::Document(digest))]),
+        objects: vec![(digest, render.text.clone())],
+        ..Produced::default()
+    })
+}

@@ -1,0 +1,240 @@
+//! Carrying out a plan: steps start when what they need is there, and only what changed runs.
+//!
+//! One task, [`apply`], owns the schedule, the journal and the observer. Steps run in tasks of
+//! their own and return values to it. What a step leaves becomes true in this order: its journal
+//! line *begun*, the run, its files moved into place, its line *done*, and only then what it
+//! superseded is removed. A crash anywhere in between leaves a step that runs again, and no file
+//! that a record still promises is gone.
+
+mod copy;
+mod image;
+mod probe;
+mod schedule;
+mod settle;
+mod wheel;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use miette::Diagnostic;
+use tokio_util::sync::CancellationToken;
+
+use crate::archive::ArchiveError;
+use crate::engine::{Call, Engine, EngineError, LogSink, Secret};
+use crate::manifest::{BuiltImage, Mirror, Outputs};
+use crate::source::SourceError;
+use crate::step::{Address, Facet, Input, Kind, Step};
+use crate::tree::{Entry, RelPath};
+use crate::workspace::{Workspace, WorkspaceError};
+
+pub use schedule::{Apply, Summary, apply};
+
+/// What every step of a run may use.
+pub struct Host {
+    /// The engine.
+    pub engine: Arc<dyn Engine>,
+    /// The workspace.
+    pub workspace: Workspace,
+    /// The source's folder.
+    pub source: PathBuf,
+    /// The workspace's identity, which labels what is made in the engine.
+    pub identity: String,
+    /// The run's name, which labels containers and names the folder of its logs.
+    pub run: String,
+    /// The certificate authorities that each flavour's runs trust, in PEM form.
+    pub ca_bundles: BTreeMap<String, Vec<u8>>,
+    /// Proxy variables of the caller.
+    pub proxies: BTreeMap<String, String>,
+    /// The values of the secrets that the configuration names.
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+/// The label that names the workspace a container or image belongs to.
+pub const WORKSPACE_LABEL: &str = "builder.workspace";
+
+impl Host {
+    /// Returns the labels of what a step makes in the engine.
+    fn labels(&self, step: &Address) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            (WORKSPACE_LABEL.to_owned(), self.identity.clone()),
+            ("builder.step".to_owned(), step.to_string()),
+        ])
+    }
+
+    /// Returns the labels of a step's container: those of the step, and of this run.
+    fn container_labels(&self, step: &Address) -> BTreeMap<String, String> {
+        let mut labels = self.labels(step);
+        labels.insert("builder.run".to_owned(), self.run.clone());
+        labels
+    }
+
+    /// Returns the certificate authorities for a step's runs; empty where there are none.
+    fn ca_bundle(&self, step: &Address) -> Vec<u8> {
+        step.flavour()
+            .and_then(|flavour| self.ca_bundles.get(flavour))
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+/// A step about to run, with everything that its earlier steps left.
+pub(crate) struct Job {
+    pub step: Step,
+    /// The values of its inputs.
+    pub inputs: BTreeMap<String, Input>,
+    /// The outputs of the steps that it needs.
+    pub needs: BTreeMap<Address, Outputs>,
+    /// The tree of the copied source.
+    pub source: Arc<crate::tree::Tree>,
+    pub log: LogSink,
+    pub cancel: CancellationToken,
+}
+
+impl Job {
+    fn call(&self) -> Call {
+        Call {
+            log: Arc::clone(&self.log),
+            cancel: self.cancel.clone(),
+        }
+    }
+}
+
+/// What a step made, not yet in its place.
+#[derive(Debug, Default)]
+pub(crate) struct Produced {
+    /// Files with where they are now and where they go.
+    pub files: BTreeMap<RelPath, (PathBuf, Entry)>,
+    /// A directory that is already in place.
+    pub mirror: Option<Mirror>,
+    pub image: Option<BuiltImage>,
+    pub facets: BTreeMap<Facet, Input>,
+    /// Inputs whose value turned up in the run.
+    pub found: BTreeMap<String, Input>,
+    /// Texts to keep for explanations, under the digest by which inputs name them.
+    pub objects: Vec<(crate::digest::Digest, String)>,
+}
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum StepError {
+    /// The engine could not do it.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Engine(#[from] EngineError),
+    /// The source could not be copied.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Source(#[from] SourceError),
+    /// The workspace could not be written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// What came out of a container was refused.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A command ended with another status than 0.
+    #[error("`{command}` ended with status {status}{}", if *out_of_memory { ": the machine ran out of memory" } else { "" })]
+    #[diagnostic(code(builder::step::command))]
+    Command {
+        /// The command as a shell would take it.
+        command: String,
+        /// Its status.
+        status: i64,
+        /// Whether the kernel ended it for want of memory.
+        out_of_memory: bool,
+    },
+    /// The base image breaks its contract.
+    #[error("the base image {image} breaks {}: {}", if promises.len() == 1 { "a promise" } else { "promises" }, promises.join("; "))]
+    #[diagnostic(
+        code(builder::step::base),
+        help(
+            "a base image promises that `python` runs Python, that `pip` installs onto PATH, and that `$PKG_INSTALL a b` installs distribution packages; docker/README.md has examples"
+        )
+    )]
+    Promises {
+        /// The image's name.
+        image: String,
+        /// What is broken.
+        promises: Vec<String>,
+    },
+    /// The base image is not what it was when the plan was made.
+    #[error("the base image {image} was {planned} when the plan was made and is {found} now")]
+    #[diagnostic(code(builder::step::moved), help("plan again"))]
+    Moved {
+        /// The image's name.
+        image: String,
+        /// The id in the plan.
+        planned: String,
+        /// The id found now.
+        found: String,
+    },
+    /// What the run left in its wheelhouse is not what it should be.
+    #[error("{what}")]
+    #[diagnostic(code(builder::step::wheelhouse))]
+    Wheelhouse {
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        #[help]
+        help: String,
+    },
+    /// A panic: a bug of `builder`.
+    #[error("builder met a bug of its own: {0}")]
+    #[diagnostic(code(builder::bug))]
+    Bug(String),
+}
+
+impl StepError {
+    /// Tells whether the step was stopped, and did not fail by itself.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Engine(EngineError::Interrupted))
+    }
+}
+
+/// Runs one step to what it produces.
+async fn run(host: &Arc<Host>, job: Job) -> Result<Produced, StepError> {
+    match &job.step.kind {
+        Kind::Copy(copy) => copy::run(host, &job, copy).await,
+        Kind::Probe(probe) => probe::run(host, &job, probe).await,
+        Kind::Render(render) => copy::render(host, &job, render),
+        Kind::Image(image) => image::run(host, &job, image).await,
+        Kind::Wheel(wheel) => wheel::run(host, &job, wheel).await,
+    }
+}
+
+/// Runs blocking work of a step on a thread of its own.
+async fn blocking<T, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, StepError>
+where
+    T: Send + 'static,
+    E: Into<StepError> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(Into::into),
+        Err(error) => Err(StepError::Bug(error.to_string())),
+    }
+}
+
+/// The variables by which tools in a container are told of the CA bundle at `path`.
+fn ca_variables(path: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    crate::template::CA_VARIABLES
+        .into_iter()
+        .map(move |name| (name.to_owned(), path.to_owned()))
+}
+
+/// Returns all steps that need one of `failed`, directly or not.
+pub(crate) fn dependents(graph: &crate::graph::Graph, failed: &Address) -> BTreeSet<Address> {
+    let mut found = BTreeSet::new();
+    let mut ahead = vec![failed.clone()];
+    while let Some(step) = ahead.pop() {
+        for reader in graph.needed_by(&step) {
+            if found.insert(reader.clone()) {
+                ahead.push(reader.clone());
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,124 @@
+//! Probing a base image: is it there, does it keep its promises, what is it.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the facts that a container wrote are read from disk"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use crate::archive;
+use crate::digest::Digest;
+use crate::engine::{Download, EngineError, RunContainer};
+use crate::exec::{Host, Job, Produced, StepError};
+use crate::facts::Facts;
+use crate::step::probe::{PROBE_SCRIPT, Probe};
+use crate::step::{Facet, Input, short_image};
+use crate::tree::{Entry, RelPath};
+
+/// The status with which the probe says that a promise is broken.
+const BROKEN: i64 = 9;
+
+/// Where a flavour's facts are kept in the workspace.
+pub(super) fn facts_path(flavour: &str) -> RelPath {
+    RelPath::new(&format!(
+        "{}/facts/{flavour}.json",
+        crate::workspace::PRIVATE
+    ))
+    .expect("a flavour's name has no character that a path could not have")
+}
+
+pub(super) async fn run(host: &Arc<Host>, job: &Job, probe: &Probe) -> Result<Produced, StepError> {
+    let call = job.call();
+    let name = probe.image.as_str();
+    let image = match host.engine.image(name).await? {
+        Some(image) => image,
+        None => host.engine.pull(name, &call).await?,
+    };
+    if let Some(planned) = &probe.id
+        && *planned != image.id
+    {
+        return Err(StepError::Moved {
+            image: name.to_owned(),
+            planned: short_image(planned),
+            found: short_image(&image.id),
+        });
+    }
+
+    let staging = host.workspace.staging(&job.step.address)?;
+    let script = PROBE_SCRIPT.as_bytes().to_vec();
+    let request = RunContainer {
+        image: image.id.clone(),
+        command: ["sh", "/build/probe.sh"].map(str::to_owned).to_vec(),
+        workdir: "/".to_owned(),
+        env: BTreeMap::from([("LC_ALL".to_owned(), "C.UTF-8".to_owned())]),
+        secrets: BTreeMap::new(),
+        labels: host.container_labels(&job.step.address),
+        uploads: vec![archive::pack_files(
+            vec![("build/probe.sh".to_owned(), script, 0o755)],
+            0,
+        )],
+        downloads: vec![Download {
+            from: "/build/out".to_owned(),
+            into: staging.clone(),
+        }],
+    };
+    let promises = Arc::new(Mutex::new(Vec::new()));
+    let (broken, log) = (Arc::clone(&promises), Arc::clone(&job.log));
+    let call = crate::engine::Call {
+        log: Arc::new(move |line| {
+            if let Some(promise) = line.strip_prefix("broken: ") {
+                broken
+                    .lock()
+                    .expect("no holder of the lock panics")
+                    .push(promise.to_owned());
+            }
+            log(line);
+        }),
+        cancel: job.cancel.clone(),
+    };
+    let outcome = host.engine.run(request, &call).await?;
+    let promises = std::mem::take(&mut *promises.lock().expect("no holder of the lock panics"));
+    if outcome.status == BROKEN && !promises.is_empty() {
+        return Err(StepError::Promises {
+            image: name.to_owned(),
+            promises,
+        });
+    }
+    if outcome.status != 0 {
+        return Err(StepError::Command {
+            command: "sh /build/probe.sh".to_owned(),
+            status: outcome.status,
+            out_of_memory: outcome.out_of_memory,
+        });
+    }
+
+    let staged = staging.join("facts.json");
+    let unreadable = |cause: String| EngineError::Files {
+        verb: "read the facts of the probe".to_owned(),
+        cause,
+    };
+    let text = fs::read_to_string(&staged).map_err(|error| unreadable(error.to_string()))?;
+    let facts = Facts::parse(&text).map_err(|error| unreadable(error.to_string()))?;
+    (job.log)(&format!(
+        "{} {} on {} {}",
+        facts.implementation, facts.python, facts.distribution, facts.distribution_version
+    ));
+    let digest = Digest::of(text.as_bytes());
+    let flavour = job.step.address.flavour().unwrap_or_default();
+    let entry = Entry::File {
+        digest,
+        executable: false,
+    };
+    let id = Input::Image(image.id);
+    Ok(Produced {
+        files: BTreeMap::from([(facts_path(flavour), (staged, entry))]),
+        facets: BTreeMap::from([
+            (Facet::BaseImage, id.clone()),
+            (Facet::Facts, Input::File(digest)),
+        ]),
+        found: BTreeMap::from([("base image".to_owned(), id)]),
+        ..Produced::default()
+    })
+}

@@ -1,0 +1,473 @@
+//! The schedule: which step starts when, and what becomes of the others.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "records say when a step ran and how long, and each step has a log file"
+)]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs::{self, File};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use miette::Diagnostic;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::LogSink;
+use crate::exec::settle::{self, Timing};
+use crate::exec::{Host, Job, Produced, StepError, dependents, run};
+use crate::graph::Graph;
+use crate::manifest::{Line, Record};
+use crate::plan::{Action, Plan};
+use crate::report::{Event, Failure, Observer};
+use crate::step::{Address, Fingerprint, Input, Kind, Outcomes, Step};
+use crate::tree::Tree;
+use crate::workspace::{Journal, WorkspaceError};
+
+/// How many lines of a failed step's log are shown.
+const TAIL: usize = 30;
+
+/// What a run is given.
+pub struct Apply<'a> {
+    /// What each step may use.
+    pub host: Arc<Host>,
+    /// All steps.
+    pub graph: &'a Graph,
+    /// What is to be done.
+    pub plan: &'a Plan,
+    /// How many steps run side by side; at least 1.
+    pub jobs: usize,
+    /// Cancelled when the user interrupts the run.
+    pub cancel: CancellationToken,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// The steps that ran and ended well.
+    pub ran: Vec<Address>,
+    /// The steps that could have run and had no need to.
+    pub skipped: Vec<Address>,
+    /// The steps that failed.
+    pub failed: Vec<Address>,
+    /// The steps that did not run because another failed or the run was interrupted.
+    pub not_run: Vec<Address>,
+    /// Whether the run was interrupted.
+    pub interrupted: bool,
+}
+
+/// What a task of a step returns.
+struct Ended {
+    step: Address,
+    inputs: BTreeMap<String, Input>,
+    timing: Timing,
+    result: Result<Produced, StepError>,
+    tail: Vec<String>,
+}
+
+/// Carries out a plan. An error is of the workspace itself; a step's error is in the summary.
+pub async fn apply(
+    apply: Apply<'_>,
+    journal: &mut Journal,
+    observer: &mut dyn Observer,
+) -> Result<Summary, WorkspaceError> {
+    let clock = Instant::now();
+    let (lines, mut said) = mpsc::unbounded_channel();
+    let mut schedule = Schedule::new(&apply, lines);
+    observer.event(&Event::Started {
+        run: apply.host.run.clone(),
+        steps: schedule.waiting.len(),
+    });
+    loop {
+        if !apply.cancel.is_cancelled() {
+            schedule.start_ready(journal, observer)?;
+        }
+        if schedule.tasks.is_empty() {
+            break;
+        }
+        tokio::select! {
+            Some(event) = said.recv() => observer.event(&event),
+            Some(ended) = schedule.tasks.join_next() => {
+                while let Ok(event) = said.try_recv() {
+                    observer.event(&event);
+                }
+                let ended = ended.expect("a step's task catches its own panics");
+                schedule.take(ended, journal, observer).await?;
+            }
+        }
+    }
+    schedule.summary.interrupted = apply.cancel.is_cancelled();
+    schedule
+        .summary
+        .not_run
+        .extend(schedule.waiting.keys().cloned());
+    schedule.remove_leavings(journal, observer).await?;
+    let Summary {
+        ran,
+        skipped,
+        failed,
+        not_run,
+        interrupted: _,
+    } = &schedule.summary;
+    observer.event(&Event::Finished {
+        ran: ran.len(),
+        skipped: skipped.len(),
+        failed: failed.len(),
+        not_run: not_run.len(),
+        seconds: clock.elapsed().as_secs_f64(),
+    });
+    Ok(schedule.summary)
+}
+
+struct Schedule<'a> {
+    apply: &'a Apply<'a>,
+    /// Steps that are to be looked at, with how many of them each still waits for.
+    waiting: BTreeMap<Address, usize>,
+    ready: BTreeSet<Address>,
+    outcomes: Outcomes,
+    tasks: JoinSet<Ended>,
+    lines: mpsc::UnboundedSender<Event>,
+    source: Arc<Tree>,
+    summary: Summary,
+}
+
+impl<'a> Schedule<'a> {
+    fn new(apply: &'a Apply<'a>, lines: mpsc::UnboundedSender<Event>) -> Self {
+        let planned: BTreeMap<&Address, Action> = apply
+            .plan
+            .changes
+            .iter()
+            .map(|change| (&change.address, change.action))
+            .collect();
+        let to_do = |step: &Address| {
+            matches!(
+                planned.get(step),
+                Some(Action::Create | Action::Run | Action::MayRun)
+            )
+        };
+        let mut waiting = BTreeMap::new();
+        let mut ready = BTreeSet::new();
+        for step in apply.graph.steps().filter(|step| to_do(&step.address)) {
+            let needs = apply
+                .graph
+                .needs(&step.address)
+                .into_iter()
+                .filter(|need| to_do(need))
+                .count();
+            waiting.insert(step.address.clone(), needs);
+            if needs == 0 {
+                ready.insert(step.address.clone());
+            }
+        }
+        let source = apply.graph.steps().find_map(|step| match &step.kind {
+            Kind::Copy(copy) => Some(Arc::clone(&copy.tree)),
+            _ => None,
+        });
+        Self {
+            apply,
+            waiting,
+            ready,
+            outcomes: Outcomes::default(),
+            tasks: JoinSet::new(),
+            lines,
+            source: source.unwrap_or_default(),
+            summary: Summary::default(),
+        }
+    }
+
+    /// Starts ready steps while there is room, and passes over those that have no need to run.
+    fn start_ready(
+        &mut self,
+        journal: &mut Journal,
+        observer: &mut dyn Observer,
+    ) -> Result<(), WorkspaceError> {
+        while self.tasks.len() < self.apply.jobs.max(1) {
+            let Some(address) = self.ready.pop_first() else {
+                break;
+            };
+            self.waiting.remove(&address);
+            let step = self
+                .apply
+                .graph
+                .step(&address)
+                .expect("only steps of the graph are ready")
+                .clone();
+            let fingerprint = self.fingerprint(&step, journal);
+            let planned = self.apply.plan.change(&address).map(|change| change.action);
+            if planned == Some(Action::MayRun)
+                && let Some(record) = journal.manifest().record(&address)
+                && fingerprint.key(&step) == Some(record.key)
+            {
+                let record = record.clone();
+                observer.event(&Event::StepSkipped {
+                    step: address.clone(),
+                });
+                self.summary.skipped.push(address.clone());
+                self.left(&address, &record);
+                continue;
+            }
+            self.start(step, fingerprint, journal, observer)?;
+        }
+        Ok(())
+    }
+
+    /// Finds a step's inputs from what its earlier steps left, in this run or before.
+    fn fingerprint(&mut self, step: &Step, journal: &Journal) -> Fingerprint {
+        for need in self.apply.graph.needs(&step.address) {
+            if self.outcomes.key(need).is_none()
+                && let Some(record) = journal.manifest().record(need)
+            {
+                self.outcomes.has_key(need, record.key);
+                self.outcomes.leaves(need, &record.outputs.facets);
+            }
+        }
+        Fingerprint::of(step, &self.outcomes)
+    }
+
+    fn start(
+        &mut self,
+        step: Step,
+        fingerprint: Fingerprint,
+        journal: &mut Journal,
+        observer: &mut dyn Observer,
+    ) -> Result<(), WorkspaceError> {
+        let address = step.address.clone();
+        let (started, clock) = (seconds_now(), Instant::now());
+        journal.add(Line::Begun {
+            step: address.clone(),
+            at: started,
+        })?;
+        observer.event(&Event::StepStarted {
+            step: address.clone(),
+            summary: step.summary(),
+        });
+        let needs = self.apply.graph.needs(&address).into_iter();
+        let needs = needs
+            .filter_map(|need| {
+                Some((
+                    need.clone(),
+                    journal.manifest().record(need)?.outputs.clone(),
+                ))
+            })
+            .collect();
+        let host = Arc::clone(&self.apply.host);
+        let log = Log::open(&host, &address, self.lines.clone())?;
+        let inputs = fingerprint.inputs;
+        let job = Job {
+            step,
+            inputs: inputs.clone(),
+            needs,
+            source: Arc::clone(&self.source),
+            log: log.sink(),
+            cancel: self.apply.cancel.clone(),
+        };
+        self.tasks.spawn(async move {
+            // A panic in a step is that step's failure: the others go on, and the journal is kept.
+            let result = tokio::spawn(async move { run(&host, job).await })
+                .await
+                .unwrap_or_else(|panic| Err(StepError::Bug(panic.to_string())));
+            let timing = Timing {
+                started,
+                seconds: clock.elapsed().as_secs_f64(),
+            };
+            Ended {
+                step: address,
+                inputs,
+                timing,
+                result,
+                tail: log.tail(),
+            }
+        });
+        Ok(())
+    }
+
+    async fn take(
+        &mut self,
+        ended: Ended,
+        journal: &mut Journal,
+        observer: &mut dyn Observer,
+    ) -> Result<(), WorkspaceError> {
+        let Ended {
+            step,
+            inputs,
+            timing,
+            result,
+            tail,
+        } = ended;
+        let seconds = timing.seconds;
+        let host = Arc::clone(&self.apply.host);
+        let spec = self
+            .apply
+            .graph
+            .step(&step)
+            .expect("only steps of the graph run");
+        let settled = match result {
+            Ok(produced) => settle::settle(&host, journal, spec, inputs, produced, timing).await,
+            Err(error) => Err(error),
+        };
+        match settled {
+            Ok((record, same)) => {
+                observer.event(&Event::StepDone {
+                    step: step.clone(),
+                    seconds,
+                    same,
+                });
+                self.left(&step, &record);
+                self.summary.ran.push(step);
+            }
+            Err(error) if error.is_interrupted() => {
+                observer.event(&Event::StepInterrupted { step: step.clone() });
+                self.summary.not_run.push(step);
+            }
+            Err(error) => {
+                journal.add(Line::Failed {
+                    step: step.clone(),
+                    at: seconds_now(),
+                })?;
+                let failure = Failure {
+                    message: error.to_string(),
+                    help: error.help().map(|help| help.to_string()),
+                    tail,
+                    log: host.workspace.log(&host.run, &step),
+                };
+                observer.event(&Event::StepFailed {
+                    step: step.clone(),
+                    seconds,
+                    error: failure,
+                });
+                for blocked in dependents(self.apply.graph, &step) {
+                    if self.waiting.remove(&blocked).is_some() {
+                        observer.event(&Event::StepBlocked {
+                            step: blocked.clone(),
+                            by: step.clone(),
+                        });
+                        self.summary.not_run.push(blocked);
+                    }
+                }
+                self.summary.failed.push(step);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what a step left, and readies the steps that waited for it alone.
+    fn left(&mut self, step: &Address, record: &Record) {
+        self.outcomes.has_key(step, record.key);
+        self.outcomes.leaves(step, &record.outputs.facets);
+        for reader in self.apply.graph.needed_by(step) {
+            if let Some(count) = self.waiting.get_mut(reader) {
+                *count -= 1;
+                if *count == 0 {
+                    self.ready.insert(reader.clone());
+                }
+            }
+        }
+    }
+
+    /// Removes what unconfigured steps left, once everything that takes its place is there.
+    async fn remove_leavings(
+        &mut self,
+        journal: &mut Journal,
+        observer: &mut dyn Observer,
+    ) -> Result<(), WorkspaceError> {
+        if !self.summary.failed.is_empty() || self.apply.cancel.is_cancelled() {
+            return Ok(());
+        }
+        let removals = self
+            .apply
+            .plan
+            .changes
+            .iter()
+            .filter(|change| change.action == Action::Remove);
+        for change in removals {
+            match settle::remove(&self.apply.host, journal, &change.address).await {
+                Ok(()) => {
+                    observer.event(&Event::Removed {
+                        step: change.address.clone(),
+                    });
+                    self.summary.ran.push(change.address.clone());
+                }
+                Err(StepError::Workspace(error)) => return Err(error),
+                Err(error) => {
+                    let text = format!(
+                        "{}: what it left could not all be removed: {error}",
+                        change.address
+                    );
+                    observer.event(&Event::Warning { text });
+                    self.summary.failed.push(change.address.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A step's log file, and the last lines that went into it.
+struct Log {
+    inner: Arc<Mutex<(File, VecDeque<String>)>>,
+    step: Address,
+    lines: mpsc::UnboundedSender<Event>,
+}
+
+impl Log {
+    fn open(
+        host: &Host,
+        step: &Address,
+        lines: mpsc::UnboundedSender<Event>,
+    ) -> Result<Self, WorkspaceError> {
+        let path = host.workspace.log(&host.run, step);
+        let failed = |cause| WorkspaceError::Io {
+            verb: "create",
+            path: path.clone(),
+            cause,
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let file = File::create(&path).map_err(failed)?;
+        Ok(Self {
+            inner: Arc::new(Mutex::new((file, VecDeque::new()))),
+            step: step.clone(),
+            lines,
+        })
+    }
+
+    fn sink(&self) -> LogSink {
+        let (inner, step, lines) = (
+            Arc::clone(&self.inner),
+            self.step.clone(),
+            self.lines.clone(),
+        );
+        Arc::new(move |line: &str| {
+            let mut inner = inner.lock().expect("no holder of the lock panics");
+            // A disk that is full fails the step where its artifacts are written, not here.
+            let _ = writeln!(inner.0, "{line}");
+            inner.1.push_back(line.to_owned());
+            if inner.1.len() > TAIL {
+                inner.1.pop_front();
+            }
+            let _ = lines.send(Event::StepLine {
+                step: step.clone(),
+                line: line.to_owned(),
+            });
+        })
+    }
+
+    fn tail(&self) -> Vec<String> {
+        self.inner
+            .lock()
+            .expect("no holder of the lock panics")
+            .1
+            .iter()
+            .cloned()
+            .collect()
+    }
+}
+
+fn seconds_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,152 @@
+//! What a run left in its wheelhouse.
+#![expect(clippy::disallowed_methods, reason = "wheels are read from disk")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+use crate::engine::LogSink;
+use crate::exec::{Produced, StepError};
+use crate::step::{Address, Facet, Input};
+use crate::tree::{Entry, RelPath, Tree};
+use crate::wheel::{Metadata, duplicates, name_and_version, normalised};
+
+/// The largest `METADATA` that is read; real ones stay below a megabyte.
+const METADATA_LIMIT: u64 = 16 << 20;
+
+/// The wheels that a run left, by file name.
+#[derive(Default)]
+pub(super) struct Wheelhouse {
+    wheels: BTreeMap<String, (PathBuf, Digest)>,
+}
+
+fn unusable(what: String, help: &str) -> StepError {
+    StepError::Wheelhouse {
+        what,
+        help: help.to_owned(),
+    }
+}
+
+impl Wheelhouse {
+    /// Reads a folder: every wheel in it, one of each distribution. What else is there is named in
+    /// the log and left out.
+    pub fn read(folder: &Path, log: &LogSink) -> Result<Self, StepError> {
+        let tree = crate::source::read_tree(folder)?;
+        let mut wheels = BTreeMap::new();
+        for (path, entry) in tree.entries() {
+            match entry {
+                Entry::File { digest, .. } if name_and_version(path.as_str()).is_some() => {
+                    wheels.insert(path.as_str().to_owned(), (folder.join(path), *digest));
+                }
+                Entry::File { .. } | Entry::Symlink { .. } => {
+                    log(&format!("left out, for it is no wheel: {path}"))
+                }
+            }
+        }
+        let twice = duplicates(wheels.keys().map(String::as_str));
+        if let Some((name, files)) = twice.iter().next() {
+            return Err(unusable(
+                format!(
+                    "the wheelhouse has {} wheels of {name}: {}",
+                    files.len(),
+                    files.join(", ")
+                ),
+                "a wheelhouse holds one version of each distribution; have the build make one of them",
+            ));
+        }
+        Ok(Self { wheels })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.wheels.is_empty()
+    }
+
+    /// Drops the wheel of a distribution, if it is there.
+    pub fn leave_out(&mut self, distribution: &str, log: &LogSink) {
+        let name = normalised(distribution);
+        self.wheels.retain(|file, _| {
+            let own = name_and_version(file).is_some_and(|(of, _)| of == name);
+            if own {
+                log(&format!(
+                    "left out, for the project's own wheel takes its place: {file}"
+                ));
+            }
+            !own
+        });
+    }
+
+    /// Reads the metadata of the one wheel that there must be.
+    pub fn only(&self) -> Result<Metadata, StepError> {
+        let mut wheels = self.wheels.iter();
+        let (Some((name, (path, _))), None) = (wheels.next(), wheels.next()) else {
+            return Err(unusable(
+                format!(
+                    "the build left {} wheels where one was expected",
+                    self.wheels.len()
+                ),
+                "the project's build backend has to make exactly one wheel",
+            ));
+        };
+        let text = metadata(path).map_err(|cause| {
+            unusable(
+                format!("{name} is no wheel: {cause}"),
+                "look at the build backend's settings",
+            )
+        })?;
+        Ok(Metadata::parse(&text))
+    }
+
+    /// Turns the wheels into what the step produces, each in its place in the workspace.
+    pub fn produced(self, flavour: &str, step: &Address) -> Result<Produced, StepError> {
+        let mut files = BTreeMap::new();
+        let mut tree = Tree::default();
+        for (name, (path, digest)) in self.wheels {
+            let entry = Entry::File {
+                digest,
+                executable: false,
+            };
+            let place =
+                RelPath::new(&format!("build/wheelhouse/{flavour}/{name}")).map_err(|problem| {
+                    StepError::Bug(format!("{step} left a wheel {name:?}: {problem}"))
+                })?;
+            let name = RelPath::new(&name).map_err(|problem| {
+                StepError::Bug(format!("{step} left a wheel {name:?}: {problem}"))
+            })?;
+            // The archive may have carried an executable bit; a wheel has none.
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+                .map_err(|error| {
+                    unusable(
+                        format!("could not set the mode of {}: {error}", path.display()),
+                        "look at the workspace's disk",
+                    )
+                })?;
+            tree.insert(name, entry.clone());
+            files.insert(place, (path, entry));
+        }
+        Ok(Produced {
+            files,
+            facets: BTreeMap::from([(Facet::Wheels, Input::Tree(tree.digest()))]),
+            ..Produced::default()
+        })
+    }
+}
+
+fn metadata(path: &Path) -> Result<String, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut archive = zip::ZipArchive::new(file).map_err(|error| error.to_string())?;
+    let name = archive
+        .file_names()
+        .filter_map(Result::ok)
+        .find(|name| name.matches('/').count() == 1 && name.ends_with(".dist-info/METADATA"))
+        .ok_or("it has no METADATA")?
+        .into_owned();
+    let member = archive.by_name(&name).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    member
+        .take(METADATA_LIMIT)
+        .read_to_string(&mut text)
+        .map_err(|error| error.to_string())?;
+    Ok(text)
+}

@@ -1,0 +1,5 @@
+//! The `builder` command.
+
+fn main() -> std::process::ExitCode {
+    builder::cli::main()
+}

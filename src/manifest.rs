@@ -1,0 +1,357 @@
+//! The manifest: what was built, from what, and what it left.
+//!
+//! On disk it is a file of records, one JSON object a line, that only ever grows while a run is on:
+//!
+//! ```text
+//! {"manifest":{"version":1,"workspace":"5f0c…"}}
+//! {"begun":{"step":"deb.wheel","at":1795000000}}
+//! {"done":{"step":"deb.wheel","key":"…","inputs":{…},"outputs":{…},…}}
+//! ```
+//!
+//! A step is marked *begun* before it runs and *done* after its artifact is in place, so a crash at
+//! any point leaves a step that is known to be unfinished, never one that is wrongly believed. A
+//! line that is torn or damaged is dropped: at worst a step runs that had no need to, since what
+//! a record says is held against the disk and the engine before it is believed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::step::{Address, Facet, Input, Key};
+use crate::tree::{Entry, RelPath};
+
+/// The version of the format; a manifest of a later version is refused.
+pub const VERSION: u32 = 1;
+
+/// What a workspace knows of its past.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    /// The workspace's random identity, which labels what it makes in an engine.
+    pub workspace: String,
+    /// The steps that ever began here and were not removed since.
+    pub steps: BTreeMap<Address, Past>,
+    /// How many lines were dropped because they could not be read.
+    pub damaged: usize,
+}
+
+/// The past of a step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// The last run that ended well.
+    pub record: Option<Record>,
+    /// How a later run ended that did not; the record is then no promise any more.
+    pub unfinished: Option<Unfinished>,
+}
+
+/// How a run ended that did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It failed.
+    Failed,
+    /// It was begun, and nothing more is known: a crash or an interruption.
+    Interrupted,
+}
+
+/// A run that ended well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The step.
+    pub step: Address,
+    /// Its kind, in words.
+    pub kind: String,
+    /// Its key.
+    pub key: Key,
+    /// Its named inputs.
+    pub inputs: BTreeMap<String, Input>,
+    /// What it left.
+    pub outputs: Outputs,
+    /// When it started, in seconds since 1970.
+    pub started: u64,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+/// What a step leaves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// Files, by their paths in the workspace.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<RelPath, Entry>,
+    /// A directory of the workspace that is wholly the step's, with the digest of its tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
+    /// An image of the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<BuiltImage>,
+    /// What later steps read of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facets: BTreeMap<Facet, Input>,
+}
+
+/// A directory that is wholly a step's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mirror {
+    /// Its path in the workspace.
+    pub path: RelPath,
+    /// The digest of its tree; the listing is kept beside the manifest.
+    pub digest: Digest,
+}
+
+/// An image that a step built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuiltImage {
+    /// Its content-addressed id.
+    pub id: String,
+    /// The name under which it is kept.
+    pub name: String,
+}
+
+/// One line of the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Line {
+    /// The head of the file.
+    Manifest {
+        /// The format's version.
+        version: u32,
+        /// The workspace's identity.
+        workspace: String,
+    },
+    /// A step is about to run.
+    Begun {
+        /// The step.
+        step: Address,
+        /// When, in seconds since 1970.
+        at: u64,
+    },
+    /// A step ended well.
+    Done(Box<Record>),
+    /// A step failed.
+    Failed {
+        /// The step.
+        step: Address,
+        /// When, in seconds since 1970.
+        at: u64,
+    },
+    /// What a step had left is removed.
+    Removed {
+        /// The step.
+        step: Address,
+    },
+}
+
+/// Why a manifest cannot be used.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ManifestError {
+    /// It was written by a later `builder`.
+    #[error("the manifest has version {found}, and this builder reads version {VERSION}")]
+    #[diagnostic(
+        code(builder::manifest::version),
+        help("use the builder that wrote it, or another workspace")
+    )]
+    Version {
+        /// The version that it states.
+        found: u32,
+    },
+}
+
+impl Manifest {
+    /// Reads the text of a manifest; what cannot be read of it is counted and left out.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        let mut manifest = Self::default();
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            match serde_json::from_str::<Line>(line) {
+                Ok(Line::Manifest { version, .. }) if version != VERSION => {
+                    return Err(ManifestError::Version { found: version });
+                }
+                Ok(line) => manifest.apply(line),
+                Err(_) => manifest.damaged += 1,
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// Takes in what a line says.
+    pub fn apply(&mut self, line: Line) {
+        match line {
+            Line::Manifest {
+                version: _,
+                workspace,
+            } => self.workspace = workspace,
+            Line::Begun { step, at: _ } => {
+                self.steps.entry(step).or_default().unfinished = Some(Unfinished::Interrupted);
+            }
+            Line::Done(record) => {
+                let step = record.step.clone();
+                self.steps.insert(
+                    step,
+                    Past {
+                        record: Some(*record),
+                        unfinished: None,
+                    },
+                );
+            }
+            Line::Failed { step, at: _ } => {
+                self.steps.entry(step).or_default().unfinished = Some(Unfinished::Failed);
+            }
+            Line::Removed { step } => {
+                self.steps.remove(&step);
+            }
+        }
+    }
+
+    /// Returns the fewest lines that say the same.
+    pub fn compacted(&self) -> Vec<Line> {
+        let head = Line::Manifest {
+            version: VERSION,
+            workspace: self.workspace.clone(),
+        };
+        let mut lines = vec![head];
+        for (step, past) in &self.steps {
+            let at = 0;
+            lines.extend(
+                past.record
+                    .clone()
+                    .map(|record| Line::Done(Box::new(record))),
+            );
+            lines.extend(past.unfinished.as_ref().map(|how| match how {
+                Unfinished::Failed => Line::Failed {
+                    step: step.clone(),
+                    at,
+                },
+                Unfinished::Interrupted => Line::Begun {
+                    step: step.clone(),
+                    at,
+                },
+            }));
+        }
+        lines
+    }
+
+    /// Returns the record of a step's last good run, also of one that failed since.
+    pub fn record(&self, step: &Address) -> Option<&Record> {
+        self.steps.get(step)?.record.as_ref()
+    }
+
+    /// Returns the digests of the listings and documents that records refer to.
+    pub fn kept_objects(&self) -> std::collections::BTreeSet<Digest> {
+        let records = self.steps.values().filter_map(|past| past.record.as_ref());
+        records
+            .flat_map(|record| {
+                let inputs = record.inputs.values().filter_map(|input| match input {
+                    Input::Document(digest) | Input::Tree(digest) => Some(*digest),
+                    _ => None,
+                });
+                inputs.chain(record.outputs.mirror.as_ref().map(|mirror| mirror.digest))
+            })
+            .collect()
+    }
+}
+
+impl Line {
+    /// Writes the line, with its line end.
+    pub fn to_text(&self) -> String {
+        let mut text =
+            serde_json::to_string(self).expect("a line has string keys and finite numbers only");
+        text.push('\n');
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::fingerprint_key;
+
+    fn done(step: &str) -> Line {
+        Line::Done(Box::new(record(step)))
+    }
+
+    fn record(step: &str) -> Record {
+        let inputs = BTreeMap::from([("source".to_owned(), Input::Tree(Digest::of(b"tree")))]);
+        Record {
+            step: Address::typed(step),
+            kind: "copy".to_owned(),
+            key: fingerprint_key("copy", &inputs),
+            inputs,
+            outputs: Outputs::default(),
+            started: 1_795_000_000,
+            seconds: 0.25,
+        }
+    }
+
+    fn written(lines: &[Line]) -> String {
+        lines.iter().map(Line::to_text).collect()
+    }
+
+    fn head() -> Line {
+        Line::Manifest {
+            version: VERSION,
+            workspace: "w1".to_owned(),
+        }
+    }
+
+    fn begun(step: &str) -> Line {
+        Line::Begun {
+            step: Address::typed(step),
+            at: 1,
+        }
+    }
+
+    #[test]
+    fn a_manifest_survives_its_text() {
+        let lines = [head(), begun("a"), done("a"), done("b"), begun("b")];
+        let manifest = Manifest::parse(&written(&lines)).unwrap();
+        assert_eq!(manifest.steps[&Address::typed("a")].unfinished, None);
+        assert_eq!(
+            manifest.steps[&Address::typed("b")].unfinished,
+            Some(Unfinished::Interrupted)
+        );
+        assert_eq!(
+            Manifest::parse(&written(&manifest.compacted())).unwrap(),
+            manifest
+        );
+    }
+
+    #[test]
+    fn a_torn_last_line_is_dropped_wherever_it_tore() {
+        let whole = written(&[head(), done("a")]);
+        let last = done("b").to_text();
+        for length in 1..last.len() - 1 {
+            let manifest = Manifest::parse(&format!("{whole}{}", &last[..length])).unwrap();
+            assert_eq!(manifest.damaged, 1, "{length}");
+            assert_eq!(manifest.steps.len(), 1, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_failure_takes_the_promise_from_a_record_and_keeps_it_for_reasons() {
+        let failed = Line::Failed {
+            step: Address::typed("a"),
+            at: 2,
+        };
+        let manifest = Manifest::parse(&written(&[head(), done("a"), failed])).unwrap();
+        let past = &manifest.steps[&Address::typed("a")];
+        assert_eq!(past.unfinished, Some(Unfinished::Failed));
+        assert_eq!(past.record, Some(record("a")));
+    }
+
+    #[test]
+    fn a_removed_step_is_forgotten() {
+        let removed = Line::Removed {
+            step: Address::typed("a"),
+        };
+        let manifest = Manifest::parse(&written(&[head(), done("a"), removed])).unwrap();
+        assert!(manifest.steps.is_empty());
+    }
+
+    #[test]
+    fn a_manifest_of_a_later_version_is_refused() {
+        let line = Line::Manifest {
+            version: VERSION + 1,
+            workspace: String::new(),
+        };
+        assert!(Manifest::parse(&line.to_text()).is_err());
+    }
+}

@@ -1,0 +1,178 @@
+//! Plans: what an apply would do, and why.
+//!
+//! A [`Plan`] holds everything that an apply carries out. Its reasons are for people: no decision
+//! is ever taken from one.
+
+mod diff;
+mod reason;
+mod show;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::step::{Address, Key};
+use crate::tree::RelPath;
+
+pub use diff::{Objects, diff};
+pub use reason::{DiffLine, Reason};
+pub use show::{Style, explain_inputs, show};
+
+/// The version of the JSON form of a plan.
+pub const VERSION: u32 = 1;
+
+/// What an apply would do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// One change a step, in the order in which they could run; removals last.
+    pub changes: Vec<Change>,
+    /// What the user should know and no step is about.
+    pub warnings: Vec<String>,
+}
+
+/// What happens to a step, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    /// The step.
+    pub address: Address,
+    /// What running it does, in a few words.
+    pub summary: String,
+    /// What is done.
+    pub action: Action,
+    /// Why; for people only.
+    pub reasons: Vec<Reason>,
+    /// The step's key, where every input is known already.
+    pub key: Option<Key>,
+}
+
+/// What is done about a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// It runs, for the first time.
+    Create,
+    /// It runs again: an input is known to have changed, or what it left is missing or altered.
+    Run,
+    /// It waits on a step that runs, and is skipped if that leaves the same bytes.
+    MayRun,
+    /// It is up to date.
+    Reuse,
+    /// It is in no configuration any more: what it left goes.
+    Remove,
+}
+
+impl Action {
+    /// Returns the sign that stands before the step in a printed plan.
+    pub fn sign(self) -> char {
+        match self {
+            Self::Create => '+',
+            Self::Run => '~',
+            Self::MayRun => '?',
+            Self::Reuse => '=',
+            Self::Remove => '-',
+        }
+    }
+}
+
+/// What was found of the things that recorded steps left.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// For each step, what is not as its record says.
+    pub damage: BTreeMap<Address, Vec<Damage>>,
+    /// Files in the wheelhouses that no step left.
+    pub strays: Vec<RelPath>,
+}
+
+/// A thing that is not as a record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// A file is gone.
+    Missing(RelPath),
+    /// A file has other bytes, another type, or another executable bit.
+    Altered(RelPath),
+    /// A file stands in a directory that is wholly a step's.
+    Foreign(RelPath),
+    /// The engine has the image no more.
+    ImageGone(String),
+}
+
+/// What a user asked for on the command line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// Only these steps and what they need; all steps when there is none.
+    pub targets: BTreeSet<Address>,
+    /// Steps that run even when they are up to date.
+    pub replace: BTreeSet<Address>,
+}
+
+/// How many steps a plan has of each action.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Steps that run, for the first time or again.
+    pub run: usize,
+    /// Steps that may run.
+    pub may_run: usize,
+    /// Steps that are up to date.
+    pub reuse: usize,
+    /// Steps whose leavings go.
+    pub remove: usize,
+}
+
+impl Plan {
+    /// Counts the steps by action.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for change in &self.changes {
+            match change.action {
+                Action::Create | Action::Run => counts.run += 1,
+                Action::MayRun => counts.may_run += 1,
+                Action::Reuse => counts.reuse += 1,
+                Action::Remove => counts.remove += 1,
+            }
+        }
+        counts
+    }
+
+    /// Tells whether an apply would do nothing.
+    pub fn is_empty(&self) -> bool {
+        self.changes
+            .iter()
+            .all(|change| change.action == Action::Reuse)
+    }
+
+    /// Returns the change of a step.
+    pub fn change(&self, address: &Address) -> Option<&Change> {
+        self.changes
+            .iter()
+            .find(|change| &change.address == address)
+    }
+
+    /// Returns the plan as a versioned JSON document.
+    pub fn to_json(&self) -> serde_json::Value {
+        let changes: Vec<_> = self.changes.iter().map(Change::to_json).collect();
+        serde_json::json!({
+            "format": "builder-plan",
+            "version": VERSION,
+            "changes": changes,
+            "warnings": self.warnings,
+            "counts": self.counts(),
+        })
+    }
+}
+
+impl Change {
+    fn to_json(&self) -> serde_json::Value {
+        let reasons: Vec<_> = self
+            .reasons
+            .iter()
+            .map(|reason| serde_json::json!({ "text": reason.to_string(), "detail": reason }))
+            .collect();
+        serde_json::json!({
+            "step": self.address,
+            "action": self.action,
+            "summary": self.summary,
+            "key": self.key,
+            "reasons": reasons,
+        })
+    }
+}

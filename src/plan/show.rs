@@ -1,0 +1,211 @@
+//! Plans as people read them on a terminal or in a pipe.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style as Ansi};
+
+use crate::manifest::Record;
+use crate::plan::{Action, Change, Plan, Reason};
+use crate::step::{Fingerprint, Input, Source};
+
+/// How much a printed plan says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// Also the steps that are up to date, and every reason.
+    pub verbose: bool,
+}
+
+/// How many reasons of a step are shown before the rest is counted.
+const REASONS: usize = 3;
+
+/// How many lines of a text's difference are shown before the rest is counted.
+const DIFF_LINES: usize = 30;
+
+/// Prints a plan, with ANSI colours that the writer strips where they do not belong.
+pub fn show(plan: &Plan, style: Style) -> String {
+    let mut text = String::new();
+    for warning in &plan.warnings {
+        let _ = writeln!(
+            text,
+            "{}: {warning}",
+            paint("warning", color(AnsiColor::Yellow).bold())
+        );
+    }
+    let shown: Vec<_> = plan
+        .changes
+        .iter()
+        .filter(|change| style.verbose || change.action != Action::Reuse)
+        .collect();
+    let width = shown
+        .iter()
+        .map(|change| change.address.as_str().len())
+        .max()
+        .unwrap_or(0);
+    for change in &shown {
+        show_change(&mut text, change, width, style);
+    }
+    if !shown.is_empty() {
+        text.push('\n');
+        text.push_str(&legend(&shown));
+    }
+    text.push_str(&totals(plan));
+    text
+}
+
+fn show_change(text: &mut String, change: &Change, width: usize, style: Style) {
+    let sign = paint(
+        &change.action.sign().to_string(),
+        action_style(change.action),
+    );
+    let address = format!("{:width$}", change.address);
+    let mut lines = Vec::new();
+    if change.action == Action::Create && change.reasons == [Reason::FirstTime] {
+        lines.push(change.summary.clone());
+    } else if change.action == Action::Reuse {
+        lines.push("up to date".to_owned());
+    } else {
+        let limit = if style.verbose { usize::MAX } else { REASONS };
+        lines.extend(change.reasons.iter().take(limit).map(Reason::to_string));
+        if change.reasons.len() > limit {
+            lines.push(format!(
+                "and {} more (builder explain {})",
+                change.reasons.len() - limit,
+                change.address
+            ));
+        }
+    }
+    for (number, line) in lines.iter().enumerate() {
+        if number == 0 {
+            let _ = writeln!(text, "  {sign} {address}  {line}");
+        } else {
+            let _ = writeln!(text, "    {:width$}  {line}", "");
+        }
+    }
+    for reason in &change.reasons {
+        if let Reason::Text { input: _, lines } = reason {
+            let limit = if style.verbose {
+                usize::MAX
+            } else {
+                DIFF_LINES
+            };
+            for line in lines.iter().take(limit) {
+                let style = match line.sign {
+                    '+' => color(AnsiColor::Green),
+                    '-' => color(AnsiColor::Red),
+                    _ => Ansi::new().dimmed(),
+                };
+                let _ = writeln!(
+                    text,
+                    "        {}",
+                    paint(&format!("{} {}", line.sign, line.text), style)
+                );
+            }
+            if lines.len() > limit {
+                let _ = writeln!(text, "        … and {} more lines", lines.len() - limit);
+            }
+        }
+    }
+}
+
+/// Explains the signs that occur.
+fn legend(shown: &[&Change]) -> String {
+    let explained: Vec<_> = [
+        (Action::Create, "runs for the first time"),
+        (Action::Run, "runs again"),
+        (Action::MayRun, "runs only if what it waits for changes"),
+        (Action::Remove, "is removed"),
+    ]
+    .into_iter()
+    .filter(|(action, _)| shown.iter().any(|change| change.action == *action))
+    .map(|(action, words)| {
+        format!(
+            "{} {words}",
+            paint(&action.sign().to_string(), action_style(action))
+        )
+    })
+    .collect();
+    if explained.is_empty() {
+        String::new()
+    } else {
+        format!("  {}\n\n", explained.join("   "))
+    }
+}
+
+fn totals(plan: &Plan) -> String {
+    let counts = plan.counts();
+    if plan.is_empty() {
+        let noun = if counts.reuse == 1 {
+            "step is"
+        } else {
+            "steps are"
+        };
+        return format!(
+            "{} {} {noun} up to date.\n",
+            paint("No changes.", Ansi::new().bold()),
+            counts.reuse
+        );
+    }
+    let parts: Vec<_> = [
+        (counts.run, "to run"),
+        (counts.may_run, "may run"),
+        (counts.remove, "to remove"),
+        (counts.reuse, "up to date"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, words)| format!("{count} {words}"))
+    .collect();
+    format!(
+        "{} {}.\n",
+        paint("Plan:", Ansi::new().bold()),
+        parts.join(", ")
+    )
+}
+
+/// Lists the inputs of a step beside those of its last good run.
+pub fn explain_inputs(fingerprint: &Fingerprint, record: Option<&Record>) -> String {
+    let mut rows: BTreeMap<&str, (Option<&Input>, String)> = BTreeMap::new();
+    for (name, input) in &fingerprint.inputs {
+        rows.insert(name, (Some(input), input.shown()));
+    }
+    for (name, source) in &fingerprint.unknown {
+        let shown = match source {
+            Source::Output { step, .. } | Source::KeyOf(step) => {
+                format!("not known before {step} has run")
+            }
+            Source::Awaited(what) => what.clone(),
+            Source::Known(input) => input.shown(),
+        };
+        rows.insert(name, (None, shown));
+    }
+    let width = rows.keys().map(|name| name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (name, (input, shown)) in rows {
+        let old = record.and_then(|record| record.inputs.get(name));
+        let was = match (old, input) {
+            (Some(old), Some(new)) if old != new => format!("   (was {})", old.shown()),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "  {name:width$}  {shown}{was}");
+    }
+    text
+}
+
+fn color(color: AnsiColor) -> Ansi {
+    Ansi::new().fg_color(Some(color.into()))
+}
+
+fn action_style(action: Action) -> Ansi {
+    match action {
+        Action::Create => color(AnsiColor::Green),
+        Action::Run => color(AnsiColor::Yellow),
+        Action::MayRun => color(AnsiColor::Cyan),
+        Action::Remove => color(AnsiColor::Red),
+        Action::Reuse => Ansi::new().dimmed(),
+    }
+}
+
+fn paint(text: &str, style: Ansi) -> String {
+    format!("{style}{text}{style:#}")
+}

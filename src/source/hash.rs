@@ -1,0 +1,92 @@
+//! Digests of single files, read once from a handle that is known to be a regular file.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::digest::Digest;
+use crate::tree::Entry;
+
+/// What reading a regular file tells.
+pub(crate) struct HashedFile {
+    pub(crate) digest: Digest,
+    pub(crate) executable: bool,
+    pub(crate) size: u64,
+}
+
+impl HashedFile {
+    /// Returns the file as a tree's entry.
+    pub(crate) fn entry(&self) -> Entry {
+        Entry::File {
+            digest: self.digest,
+            executable: self.executable,
+        }
+    }
+}
+
+/// Reads a regular file and digests it.
+pub(crate) fn digest_file(path: &Path) -> io::Result<HashedFile> {
+    let (mut file, metadata) = open_regular(path)?;
+    let mut hasher = blake3::Hasher::new();
+    let size = io::copy(&mut file, &mut hasher)?;
+    Ok(HashedFile {
+        digest: Digest::from_hasher(&hasher),
+        executable: is_executable(&metadata),
+        size,
+    })
+}
+
+/// Opens a regular file without following a link in its place.
+///
+/// What the path names is looked at before and what was opened after: a link or a FIFO put there
+/// in between is noticed. Such a file, and one that never was regular, is [`ErrorKind::InvalidData`].
+pub(crate) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+    let irregular = || io::Error::new(ErrorKind::InvalidData, "it is not a regular file");
+    let named = fs::symlink_metadata(path)?;
+    if !named.is_file() {
+        return Err(irregular());
+    }
+    let file = File::open(path)?;
+    let opened = file.metadata()?;
+    if (named.dev(), named.ino()) != (opened.dev(), opened.ino()) || !opened.is_file() {
+        return Err(irregular());
+    }
+    Ok((file, opened))
+}
+
+/// Whether the owner may execute the file.
+pub(crate) fn is_executable(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o100 != 0
+}
+
+/// Whether an error says that nothing is at the path.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// Returns what is wrong with a name or a link's target, if anything is.
+pub(crate) fn fault_of_name(name: Option<&str>) -> Option<&'static str> {
+    match name {
+        None => Some("is not UTF-8"),
+        Some(name) if name.chars().any(char::is_control) => Some("has a control character"),
+        Some(_) => None,
+    }
+}
+
+/// Names what is neither file, directory nor link.
+pub(crate) fn kind_of(file_type: fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    if file_type.is_fifo() {
+        "a FIFO"
+    } else if file_type.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+/// Makes a path of any bytes showable: what is not printable is escaped.
+pub(crate) fn shown(path: &Path) -> String {
+    path.to_string_lossy().escape_debug().to_string()
+}

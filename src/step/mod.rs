@@ -1,0 +1,101 @@
+//! Steps: what there is to do, as plain data, and the named inputs that make a step's key.
+//!
+//! What enters a key, by kind:
+//!
+//! | kind | inputs |
+//! |---|---|
+//! | copy | the tree of the source |
+//! | probe | the base image's id, the probe's own text |
+//! | render | the rendered text, its path |
+//! | image | the dockerfile, the base image's id, the facts of the probe |
+//! | wheel run | the source tree¹, the image's key, the requirements², pip's settings and files, the buildscript's path, the build environment, the version from git, the epoch, the names of secrets³, the run's own procedure |
+//!
+//! ¹ only where the project itself is built. ² only for the dependencies. ³ a secret's value, the CA
+//! bundle and the proxies are how bytes travel, not what they are: they enter no key.
+
+mod address;
+pub mod copy;
+mod fingerprint;
+pub mod image;
+mod input;
+pub mod probe;
+pub mod render;
+pub mod wheel;
+
+use std::collections::BTreeMap;
+
+pub use address::{Address, Part};
+pub use fingerprint::{Fingerprint, Outcomes};
+pub use input::{Facet, Input, Key, Source, fingerprint_key, short_image};
+
+/// One thing to do, and everything that decides its result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Its name in plans, records and messages.
+    pub address: Address,
+    /// What is done, with its parameters.
+    pub kind: Kind,
+}
+
+/// The kinds of steps.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Copies the source into the workspace.
+    Copy(copy::Copy),
+    /// Checks the base image's contract and gathers facts about it.
+    Probe(probe::Probe),
+    /// Writes a rendered file.
+    Render(render::Render),
+    /// Builds an image.
+    Image(image::Image),
+    /// Makes wheels in a container.
+    Wheel(Box<wheel::WheelRun>),
+}
+
+/// A named input: where its value is found.
+pub type NamedSource = (String, Source);
+
+impl Step {
+    /// Names the inputs; the key and the reasons of a change both come from this one list.
+    pub fn inputs(&self) -> Vec<NamedSource> {
+        match &self.kind {
+            Kind::Copy(copy) => copy.inputs(),
+            Kind::Probe(probe) => probe.inputs(),
+            Kind::Render(render) => render.inputs(),
+            Kind::Image(image) => image.inputs(),
+            Kind::Wheel(wheel) => wheel.inputs(),
+        }
+    }
+
+    /// Returns what the step is sure to leave, known before it runs.
+    pub fn predicted(&self) -> BTreeMap<Facet, Input> {
+        match &self.kind {
+            Kind::Copy(copy) => copy.predicted(),
+            Kind::Probe(probe) => probe.predicted(),
+            Kind::Render(render) => render.predicted(),
+            Kind::Image(_) | Kind::Wheel(_) => BTreeMap::new(),
+        }
+    }
+
+    /// Says in a few words what running the step does.
+    pub fn summary(&self) -> String {
+        match &self.kind {
+            Kind::Copy(copy) => copy.summary(),
+            Kind::Probe(probe) => probe.summary(),
+            Kind::Render(render) => render.summary(),
+            Kind::Image(image) => image.summary(),
+            Kind::Wheel(wheel) => wheel.summary(),
+        }
+    }
+
+    /// Names the kind, for records and machine-readable output.
+    pub fn kind_name(&self) -> &'static str {
+        match &self.kind {
+            Kind::Copy(_) => "copy",
+            Kind::Probe(_) => "probe",
+            Kind::Render(_) => "render",
+            Kind::Image(_) => "image",
+            Kind::Wheel(_) => "wheel run",
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Dockerfile templates: what they may name, and how they become text.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use crate::config::build::{Build, Template};
+
+/// The template of the builder dockerfile that `builder` carries.
+pub const DEFAULT: &str = include_str!("../docker/builder.dockerfile.j2");
+
+/// The variables by which tools are told of the CA bundle.
+pub const CA_VARIABLES: [&str; 6] = [
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+];
+
+/// What a builder dockerfile's template may name.
+#[derive(Serialize)]
+struct Names<'a> {
+    flavour: &'a str,
+    base_image: &'a str,
+    build_dependencies: Vec<&'a str>,
+    ca_variables: [&'static str; 6],
+}
+
+/// A template that cannot be rendered.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("the dockerfile template of flavour `{flavour}` cannot be rendered: {cause}")]
+#[diagnostic(
+    code(builder::template),
+    help(
+        "a template may name flavour, base_image, build_dependencies and ca_variables, and the filter `sh`"
+    )
+)]
+pub struct TemplateError {
+    flavour: String,
+    cause: String,
+    #[source_code]
+    source_code: miette::NamedSource<String>,
+    #[label("here")]
+    place: Option<miette::SourceSpan>,
+}
+
+/// Renders the builder dockerfile of a flavour.
+pub fn builder_dockerfile(build: &Build) -> Result<String, Box<TemplateError>> {
+    let (name, text) = match &build.template {
+        Template::Default => ("builder.dockerfile.j2", DEFAULT),
+        Template::Operator(file) => (file.path.as_str(), file.text.as_str()),
+    };
+    let names = Names {
+        flavour: build.flavour.as_str(),
+        base_image: build.base_image.as_str(),
+        build_dependencies: build
+            .build_dependencies
+            .iter()
+            .map(|package| package.as_str())
+            .collect(),
+        ca_variables: CA_VARIABLES,
+    };
+    render(name, text, &names).map_err(|error| {
+        Box::new(TemplateError {
+            flavour: build.flavour.as_str().to_owned(),
+            cause: error
+                .detail()
+                .map_or_else(|| error.kind().to_string(), str::to_owned),
+            source_code: miette::NamedSource::new(name, text.to_owned()),
+            place: error.range().map(Into::into),
+        })
+    })
+}
+
+fn render(name: &str, text: &str, names: &Names<'_>) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_debug(true);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build()?,
+    );
+    environment.add_filter("sh", |word: String| {
+        shlex::try_quote(&word)
+            .map(|quoted| quoted.into_owned())
+            .map_err(|error| {
+                minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, error.to_string())
+            })
+    });
+    environment.add_template(name, text)?;
+    environment
+        .get_template(name)?
+        .render(minijinja::value::Serde(names))
+}
