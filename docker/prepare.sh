@@ -20,4 +20,5 @@ if [ -s /build/ca-bundle.crt ]; then
 fi
 
 mkdir -p "$WHEELHOUSE"
-exec "$@"
+# One stream, so that the log keeps the order in which things were said.
+exec "$@" 2>&1

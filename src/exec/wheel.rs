@@ -253,7 +253,12 @@ fn environment(host: &Host, job: &Job, wheel: &WheelRun, pip: &Pip) -> BTreeMap<
             env.extend(pip.environment());
         }
     }
-    env.extend(pip.build_constraint_environment());
+    for (name, value) in pip.build_constraint_environment() {
+        // Before pip 25.3 it is one variable for both kinds, which a buildscript's run has already.
+        env.entry(name)
+            .and_modify(|files| *files = format!("{files} {value}"))
+            .or_insert(value);
+    }
     env.extend(host.proxies.clone());
     if !host.ca_bundle(&job.step.address).is_empty() {
         env.extend(ca_variables(CA_PATH));

@@ -13,6 +13,8 @@ mod credentials;
 mod endpoints;
 mod remote;
 mod run;
+#[path = "../support/tls.rs"]
+mod tls;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -3,85 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::tls::{SOCKET, authority, certificates, proxy};
+use super::{IMAGE, Member, Site, archive, dockerfile, download};
 use builder::engine::docker::{DockerEngine, Environment, choose};
 use builder::engine::{BuildImage, Engine, EngineError};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tokio::net::{TcpListener, UnixStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-
-use super::{IMAGE, Member, Site, archive, dockerfile, download};
-
-const SOCKET: &str = "/var/run/docker.sock";
-
-type Issuer = CertifiedIssuer<'static, KeyPair>;
-
-fn authority() -> Issuer {
-    let mut params = CertificateParams::new(Vec::new()).expect("no names are well formed");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("a key is made");
-    CertifiedIssuer::self_signed(params, key).expect("a key signs its own certificate")
-}
-
-/// Makes a certificate and writes it with its key and the CA's, as docker names them.
-fn certificates(folder: &Path, ca: &Issuer, signer: &Issuer) {
-    let key = KeyPair::generate().expect("a key is made");
-    let params = CertificateParams::new(["client".to_owned()]).expect("the name is well formed");
-    let cert = params.signed_by(&key, signer).expect("the CA signs");
-    fs::create_dir_all(folder).expect("the folder is made");
-    for (name, text) in [
-        ("ca.pem", ca.pem()),
-        ("cert.pem", cert.pem()),
-        ("key.pem", key.serialize_pem()),
-    ] {
-        fs::write(folder.join(name), text).expect("the file is written");
-    }
-}
-
-/// Ends TLS in front of the engine's socket, for clients with a certificate of the CA.
-async fn proxy(ca: &Issuer) -> String {
-    let mut roots = RootCertStore::empty();
-    roots.add(ca.der().clone()).expect("the CA is well formed");
-    let verifier = WebPkiClientVerifier::builder(roots.into())
-        .build()
-        .expect("there is a CA");
-    let key = KeyPair::generate().expect("a key is made");
-    let params =
-        CertificateParams::new(["127.0.0.1".to_owned()]).expect("the address is well formed");
-    let cert = params.signed_by(&key, ca).expect("the CA signs");
-    let config = ServerConfig::builder()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(
-            vec![cert.der().clone()],
-            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        )
-        .expect("certificate and key belong together");
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(mut near) = acceptor.accept(stream).await else {
-                    return;
-                };
-                let mut far = UnixStream::connect(SOCKET)
-                    .await
-                    .expect("the engine listens");
-                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-            });
-        }
-    });
-    format!("tcp://{address}")
-}
 
 async fn connect(address: &str, folder: &Path) -> DockerEngine {
     let folder = folder.display().to_string();

@@ -147,6 +147,9 @@ impl Pip {
     }
 
     /// The settings as variables, for a script that calls pip by itself.
+    ///
+    /// Requirements have no variable of pip's: under `PIP_REQUIREMENT` every call of pip would
+    /// make or install them, also that of an isolated build, and hashes would refuse the project.
     pub fn environment(&self) -> BTreeMap<String, String> {
         let mut env: BTreeMap<String, String> = BTreeMap::new();
         for (_, variable, value) in &self.index {
@@ -158,14 +161,14 @@ impl Pip {
         }
         for (variable, files) in [
             ("PIP_CONSTRAINT", &self.constraints),
-            ("PIP_REQUIREMENT", &self.requirements),
+            ("BUILDER_REQUIREMENTS", &self.requirements),
         ] {
             if !files.is_empty() {
                 env.insert(variable.to_owned(), files.join(" "));
             }
         }
         if self.require_hashes {
-            env.insert("PIP_REQUIRE_HASHES".to_owned(), "1".to_owned());
+            env.insert("BUILDER_REQUIRE_HASHES".to_owned(), "1".to_owned());
         }
         env
     }
