@@ -9,19 +9,19 @@ WORKSPACE ?= target/demo
 PLAN = --config plans/shop/config.yml plans/shop/project $(WORKSPACE)
 BASES = base-cpython-debian12 base-cpython-debian13 base-pypy-debian12
 
-.PHONY: demo test setup bases release lint doc clean
+.PHONY: demo test setup bases tools release lint doc clean
 
 demo: bases release
 	@printf '\n== the plan\n'
 	$(BUILDER) plan $(PLAN)
 	@printf '\n== the apply\n'
 	$(BUILDER) apply --auto-approve $(PLAN)
-	@printf '\n== the wheelhouses\n'
-	@ls $(WORKSPACE)/build/wheelhouse/*
+	@printf '\n== the wheelhouses and packages\n'
+	@ls $(WORKSPACE)/build/wheelhouse/* $(WORKSPACE)/build/packages/*
 	@printf '\n== the plan again\n'
 	$(BUILDER) plan $(PLAN)
 
-test: bases
+test: bases tools
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) test
@@ -33,6 +33,10 @@ setup:
 # The base images of the examples and the tests; a base that no registry gives is bootstrapped.
 bases: setup
 	docker/build.sh $(BASES)
+
+# What packages are judged by: lintian, rpm and rpmlint.
+tools:
+	docker/test-tools.sh
 
 release:
 	$(CARGO) build --release

@@ -1,201 +1,21 @@
 //! The command line: what can be typed, and how results are printed.
 
+mod args;
+mod terminal;
+
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use futures_util::future::{BoxFuture, FutureExt};
+use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{
-    self, AppError, ApplyOptions, Approval, Engines, Environment, Exit, Feedback, Invocation,
-    Places,
-};
+use self::args::{Bare, Cli, Command, EngineArgs, RunArgs, SchemaOf, StepArgs, Target};
+use self::terminal::{Terminal, interruptions, print, report};
+use crate::app::{self, AppError, ApplyOptions, Approval, Environment, Exit, Invocation};
 use crate::config::schema;
-use crate::plan::{Plan, Style, show};
+use crate::plan::{Style, show};
 use crate::report::{JsonLines, Observer, PlainLines, Progress};
-
-const EXITS: &str = "\
-Exit status: 0 done or nothing to do, 1 a step failed, 2 there are changes (plan --detailed-exitcode), \
-3 wrong configuration or command line, 4 no engine, 6 the workspace is locked, 130 interrupted.";
-
-/// Builds wheels of a Python project for each flavour it asks for, and only what changed.
-#[derive(Parser)]
-#[command(
-    name = "builder",
-    version,
-    after_help = EXITS,
-    override_usage = "builder <COMMAND>\n       builder --config <CONFIG> <SOURCE> <WORKSPACE>    (applies without asking)"
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-/// The bare form: applies without asking.
-#[derive(Parser)]
-#[command(name = "builder", version, after_help = EXITS)]
-struct Bare {
-    #[command(flatten)]
-    target: Target,
-    #[command(flatten)]
-    engine: EngineArgs,
-    #[command(flatten)]
-    run: RunArgs,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Show what an apply would do, and why
-    Plan {
-        #[command(flatten)]
-        target: Target,
-        #[command(flatten)]
-        engine: EngineArgs,
-        #[command(flatten)]
-        steps: StepArgs,
-        /// Exit with status 2 when there are changes
-        #[arg(long)]
-        detailed_exitcode: bool,
-        /// Print the plan as a JSON document
-        #[arg(long)]
-        json: bool,
-        /// Also show the steps that are up to date, and every reason
-        #[arg(long, short)]
-        verbose: bool,
-    },
-    /// Carry out what changed, after showing the plan and asking
-    Apply {
-        #[command(flatten)]
-        target: Target,
-        #[command(flatten)]
-        engine: EngineArgs,
-        #[command(flatten)]
-        steps: StepArgs,
-        #[command(flatten)]
-        run: RunArgs,
-        /// Do not ask
-        #[arg(long)]
-        auto_approve: bool,
-    },
-    /// Check both files, without an engine
-    Validate {
-        #[command(flatten)]
-        files: Files,
-    },
-    /// Explain a step: its inputs, its last run, and why it would run
-    Explain {
-        /// The step, such as deb.image, or a flavour for all its steps
-        step: String,
-        #[command(flatten)]
-        target: Target,
-        #[command(flatten)]
-        engine: EngineArgs,
-    },
-    /// Print the graph of steps in the DOT language
-    Graph {
-        #[command(flatten)]
-        files: Files,
-    },
-    /// Print the JSON Schema of one of the two files
-    Schema {
-        /// Which file
-        file: SchemaOf,
-    },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum SchemaOf {
-    /// The operator's config.yml
-    Config,
-    /// The project's .build.yml
-    Project,
-}
-
-#[derive(Args)]
-struct Files {
-    /// The operator's file, which defines the flavours
-    #[arg(long, value_name = "CONFIG")]
-    config: PathBuf,
-    /// The project's file, if it is not SOURCE/.build.yml
-    #[arg(long, value_name = "FILE")]
-    build_file: Option<PathBuf>,
-    /// The directory of the Python project
-    source: PathBuf,
-}
-
-#[derive(Args)]
-struct Target {
-    #[command(flatten)]
-    files: Files,
-    /// The directory for everything that is built
-    workspace: PathBuf,
-}
-
-#[derive(Args)]
-struct EngineArgs {
-    /// The engine's address: unix://, tcp:// or ssh://; else DOCKER_HOST, else docker's context
-    #[arg(long, value_name = "URL")]
-    docker_host: Option<String>,
-    #[arg(long, hide = true, value_name = "KIND")]
-    engine: Option<String>,
-}
-
-#[derive(Args)]
-struct StepArgs {
-    /// Only this step or flavour and what it needs; may be given again
-    #[arg(long, value_name = "STEP")]
-    target: Vec<String>,
-    /// Run this step or flavour even if it is up to date; may be given again
-    #[arg(long, value_name = "STEP")]
-    replace: Vec<String>,
-}
-
-#[derive(Args)]
-struct RunArgs {
-    /// How many steps run side by side
-    #[arg(long, short, value_name = "N", default_value_t = default_jobs(), value_parser = parse_jobs)]
-    jobs: usize,
-    /// Print events as JSON, one object a line
-    #[arg(long)]
-    json: bool,
-    /// Also print what the steps say
-    #[arg(long, short)]
-    verbose: bool,
-}
-
-fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from)
-}
-
-fn parse_jobs(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("at least one step has to run at a time".to_owned()),
-        Ok(jobs) => Ok(jobs),
-        Err(_) => Err("it is a number of steps, such as 4".to_owned()),
-    }
-}
-
-impl Files {
-    fn places(self) -> Places {
-        Places {
-            config: self.config,
-            build_file: self.build_file,
-            source: self.source,
-        }
-    }
-}
-
-impl EngineArgs {
-    fn engines(self) -> Engines {
-        Engines {
-            docker_host: self.docker_host,
-            kind: self.engine,
-        }
-    }
-}
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -225,7 +45,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit,
         Err(error) => {
             let exit = error.exit();
-            anstream::eprint!("{}", report(error));
+            anstream::eprint!("{}", report(error, &environment()));
             exit
         }
     };
@@ -251,23 +71,6 @@ fn is_bare(arguments: &[OsString]) -> bool {
         .chars()
         .all(|character| character.is_ascii_lowercase());
     !is_word && !matches!(first, "-h" | "--help" | "-V" | "--version")
-}
-
-/// Renders an error with its places and its help.
-fn report(error: AppError) -> String {
-    let fancy = std::io::stderr().is_terminal() && environment().variable("NO_COLOR").is_none();
-    let theme = if fancy {
-        miette::GraphicalTheme::unicode()
-    } else {
-        miette::GraphicalTheme::unicode_nocolor()
-    };
-    let handler = miette::GraphicalReportHandler::new_themed(theme).with_links(false);
-    let mut text = String::new();
-    let report = miette::Report::new(error);
-    if handler.render_report(&mut text, report.as_ref()).is_err() {
-        text = format!("{report}\n");
-    }
-    text
 }
 
 fn environment() -> Environment {
@@ -413,78 +216,4 @@ async fn apply(
         &mut terminal,
     )
     .await
-}
-
-/// Cancels at the first SIGINT or SIGTERM; the second ends the process at once.
-async fn interruptions(cancel: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return;
-    };
-    for second in [false, true] {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        if second {
-            std::process::exit(Exit::Interrupted as i32);
-        }
-        anstream::eprintln!(
-            "stopping: running steps are stopped and removed; a second interrupt ends at once"
-        );
-        cancel.cancel();
-    }
-}
-
-/// Prints to standard output; a reader that closed the pipe has seen enough.
-fn print(text: &str) {
-    let _ = anstream::stdout().write_all(text.as_bytes());
-}
-
-struct Terminal {
-    observer: Box<dyn Observer>,
-    json: bool,
-    verbose: bool,
-}
-
-impl Feedback for Terminal {
-    fn plan(&mut self, plan: &Plan) {
-        if self.json {
-            print(&format!("{}\n", plan.to_json()));
-        } else {
-            print(&show(
-                plan,
-                Style {
-                    verbose: self.verbose,
-                },
-            ));
-        }
-    }
-
-    fn ask(&mut self) -> BoxFuture<'_, bool> {
-        async {
-            anstream::eprint!("\nApply this plan? [y/N] ");
-            // On a thread of its own, so that an interruption is heard while nobody answers.
-            let answer = tokio::task::spawn_blocking(|| {
-                let mut answer = String::new();
-                std::io::stdin().read_line(&mut answer).map(|_| answer)
-            });
-            let yes = match answer.await {
-                Ok(Ok(answer)) => matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"),
-                Ok(Err(_)) | Err(_) => false,
-            };
-            if !yes {
-                anstream::eprintln!("nothing was done");
-            }
-            yes
-        }
-        .boxed()
-    }
-
-    fn observer(&mut self) -> &mut dyn Observer {
-        self.observer.as_mut()
-    }
 }

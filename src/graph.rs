@@ -1,5 +1,7 @@
 //! The graph of steps: what both files and the observed situation come to.
 
+mod packaging;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -23,6 +25,10 @@ use crate::tree::{BadPath, RelPath, Tree};
 pub struct Situation {
     /// What the project is called; it names images and enters no key.
     pub project: String,
+    /// What its `pyproject.toml` calls it, where it does.
+    pub declared_name: Option<String>,
+    /// The version that it states there, or that git gives it, where that is known.
+    pub declared_version: Option<String>,
     /// The source through the ignore rules.
     pub source: Arc<Tree>,
     /// How a version taken from git is handed in, where the project takes its version from there.
@@ -304,11 +310,13 @@ fn flavour_steps(
         Some(script) => {
             let version = situation.version.everything.clone();
             let script = script.clone();
+            let project = situation.declared_name.clone();
             steps.push(wheel_run(
                 Part::Wheels,
                 Work::Buildscript {
                     source,
                     script,
+                    project,
                     version,
                 },
             ));
@@ -323,6 +331,7 @@ fn flavour_steps(
             steps.push(wheel_run(Part::Dependencies, dependencies));
         }
     }
+    packaging::steps(build, situation, steps);
     Ok(())
 }
 
@@ -338,13 +347,15 @@ pub fn included_files(path: &RelPath, text: &str) -> Result<Vec<RelPath>, (Strin
     let mut found = Vec::new();
     for line in text.lines() {
         let line = line.trim();
-        let option = ["-r", "-c", "--requirement", "--constraint"]
-            .iter()
-            .find_map(|option| {
-                line.strip_prefix(option)
-                    .and_then(|rest| rest.strip_prefix([' ', '=', '\t']))
-            });
-        let Some(target) = option else { continue };
+        let long = ["--requirement", "--constraint"].iter().find_map(|option| {
+            line.strip_prefix(option)
+                .and_then(|rest| rest.strip_prefix([' ', '=', '\t']))
+        });
+        // The file may follow a short option without a space.
+        let short = || line.strip_prefix("-r").or(line.strip_prefix("-c"));
+        let Some(target) = long.or_else(short) else {
+            continue;
+        };
         let target = target.split(" #").next().unwrap_or(target).trim();
         if target.contains("://") {
             continue;
@@ -372,3 +383,6 @@ fn resolve_dots(folder: &str, target: &str) -> Option<String> {
     }
     Some(parts.join("/"))
 }
+
+#[cfg(test)]
+mod tests;

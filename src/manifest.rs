@@ -9,17 +9,23 @@
 //! ```
 //!
 //! A step is marked *begun* before it runs and *done* after its artifact is in place, so a crash at
-//! any point leaves a step that is known to be unfinished, never one that is wrongly believed. A
+//! any point leaves a step that is known to be unfinished, never one that is wrongly believed. What
+//! it may leave beside its record, new files before *done* and superseded ones after it, is named as
+//! its *leavings* until it is removed, so that a crash leaves nothing that nobody answers for. A
 //! line that is torn or damaged is dropped: at worst a step runs that had no need to, since what
 //! a record says is held against the disk and the engine before it is believed.
 
-use std::collections::BTreeMap;
+mod leavings;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::step::{Address, Facet, Input, Key};
 use crate::tree::{Entry, RelPath};
+
+pub use leavings::Leavings;
 
 /// The version of the format; a manifest of a later version is refused.
 pub const VERSION: u32 = 1;
@@ -42,6 +48,8 @@ pub struct Past {
     pub record: Option<Record>,
     /// How a later run ended that did not; the record is then no promise any more.
     pub unfinished: Option<Unfinished>,
+    /// What it may have left that no record claims.
+    pub leavings: Leavings,
 }
 
 /// How a run ended that did not end well.
@@ -139,6 +147,13 @@ pub enum Line {
         /// The step.
         step: Address,
     },
+    /// What a step may have left beside its record, in place of what was said of that before.
+    Leavings {
+        /// The step.
+        step: Address,
+        /// The leavings; none once they are removed.
+        leavings: Leavings,
+    },
 }
 
 /// Why a manifest cannot be used.
@@ -183,20 +198,21 @@ impl Manifest {
                 self.steps.entry(step).or_default().unfinished = Some(Unfinished::Interrupted);
             }
             Line::Done(record) => {
-                let step = record.step.clone();
-                self.steps.insert(
-                    step,
-                    Past {
-                        record: Some(*record),
-                        unfinished: None,
-                    },
-                );
+                let past = self.steps.entry(record.step.clone()).or_default();
+                let before = past.record.take().map(|record| record.outputs);
+                past.leavings.add(&before.unwrap_or_default());
+                past.leavings.remove(&record.outputs);
+                past.record = Some(*record);
+                past.unfinished = None;
             }
             Line::Failed { step, at: _ } => {
                 self.steps.entry(step).or_default().unfinished = Some(Unfinished::Failed);
             }
             Line::Removed { step } => {
                 self.steps.remove(&step);
+            }
+            Line::Leavings { step, leavings } => {
+                self.steps.entry(step).or_default().leavings = leavings;
             }
         }
     }
@@ -225,6 +241,10 @@ impl Manifest {
                     at,
                 },
             }));
+            lines.extend((!past.leavings.is_empty()).then(|| Line::Leavings {
+                step: step.clone(),
+                leavings: past.leavings.clone(),
+            }));
         }
         lines
     }
@@ -234,8 +254,18 @@ impl Manifest {
         self.steps.get(step)?.record.as_ref()
     }
 
+    /// Returns what a step's last good run left.
+    pub fn outputs(&self, step: &Address) -> Option<&Outputs> {
+        self.record(step).map(|record| &record.outputs)
+    }
+
+    /// Tells whether something is to be removed that no record claims.
+    pub fn has_leavings(&self) -> bool {
+        self.steps.values().any(|past| !past.leavings.is_empty())
+    }
+
     /// Returns the digests of the listings and documents that records refer to.
-    pub fn kept_objects(&self) -> std::collections::BTreeSet<Digest> {
+    pub fn kept_objects(&self) -> BTreeSet<Digest> {
         let records = self.steps.values().filter_map(|past| past.record.as_ref());
         records
             .flat_map(|record| {

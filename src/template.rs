@@ -1,5 +1,7 @@
 //! Dockerfile templates: what they may name, and how they become text.
 
+use std::collections::BTreeMap;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
@@ -74,7 +76,62 @@ pub fn builder_dockerfile(build: &Build) -> Result<String, Box<TemplateError>> {
     })
 }
 
-fn render(name: &str, text: &str, names: &Names<'_>) -> Result<String, minijinja::Error> {
+/// What the runtime dockerfile's template may name.
+#[derive(Serialize)]
+pub struct RuntimeNames<'a> {
+    /// The flavour.
+    pub flavour: &'a str,
+    /// The package's name.
+    pub title: &'a str,
+    /// The project's version.
+    pub version: &'a str,
+    /// The name of the base.
+    pub base_image: &'a str,
+    /// Distribution packages.
+    pub packages: Vec<String>,
+    /// The virtual environment's folder.
+    pub prefix: String,
+    /// Variables of the image.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Ports that it listens on.
+    pub ports: &'a [String],
+    /// Its working directory.
+    pub workdir: &'a str,
+    /// The user that it runs as.
+    pub user: &'a str,
+    /// The command of its health check; none where it is empty.
+    pub healthcheck: &'a [String],
+    /// Its entry point.
+    pub entrypoint: &'a [String],
+    /// Arguments of the entry point.
+    pub command: &'a [String],
+    /// Its labels.
+    pub labels: &'a BTreeMap<String, String>,
+}
+
+/// Renders the runtime dockerfile.
+pub fn runtime_dockerfile(
+    text: &str,
+    names: &RuntimeNames<'_>,
+) -> Result<String, minijinja::Error> {
+    render("runtime.dockerfile.j2", text, names)
+}
+
+/// Quotes a value for a dockerfile's `ENV` and `LABEL`: nothing in it is expanded or ends the line.
+fn quoted(value: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in value.chars() {
+        match character {
+            '"' | '\\' | '$' => quoted.extend(['\\', character]),
+            character if character.is_control() => quoted.push(' '),
+            character => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn render(name: &str, text: &str, names: &impl Serialize) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_debug(true);
@@ -92,6 +149,7 @@ fn render(name: &str, text: &str, names: &Names<'_>) -> Result<String, minijinja
                 minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, error.to_string())
             })
     });
+    environment.add_filter("quoted", |value: String| quoted(&value));
     environment.add_template(name, text)?;
     environment
         .get_template(name)?

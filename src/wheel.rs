@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use crate::digest::{ContentHasher, Digest};
 use pep508_rs::{ExtraName, Requirement, VerbatimUrl};
 
 /// What a wheel's metadata says, as far as a build depends on it.
@@ -16,6 +17,16 @@ pub struct Metadata {
     pub version: String,
     /// Its `Requires-Dist` entries, sorted, without duplicates.
     pub requires: Vec<String>,
+    /// One line that says what it is.
+    pub summary: String,
+    /// Its licence: the SPDX expression, or else the older free text.
+    pub license: Option<String>,
+    /// Its page.
+    pub homepage: Option<String>,
+    /// Who maintains it, or else who wrote it, with an address where there is one.
+    pub maintainer: Option<String>,
+    /// Its description, in whatever markup.
+    pub description: String,
 }
 
 /// Normalises a distribution's name (PEP 503): lower case, runs of `-`, `_` and `.` as one `-`.
@@ -62,9 +73,31 @@ impl Metadata {
         let mut metadata = Self::default();
         let mut requires = BTreeSet::new();
         let headers = text.lines().take_while(|line| !line.trim_end().is_empty());
+        let mut license_text = None;
+        let (mut people, mut addresses) = ([None, None], [None, None]);
         for (name, value) in headers.filter_map(|line| line.split_once(':')) {
             let value = value.trim();
             match name.to_ascii_lowercase().as_str() {
+                "summary" => metadata.summary = value.to_owned(),
+                "license-expression" => metadata.license = Some(value.to_owned()),
+                "license" => license_text = Some(value.to_owned()),
+                "home-page" => metadata.homepage = Some(value.to_owned()),
+                "project-url" => {
+                    let (label, url) = value.split_once(',').unwrap_or(("", value));
+                    let page = matches!(
+                        label.trim().to_lowercase().as_str(),
+                        "homepage" | "home page" | "home"
+                    );
+                    if page
+                        || (metadata.homepage.is_none() && label.to_lowercase().contains("source"))
+                    {
+                        metadata.homepage = Some(url.trim().to_owned());
+                    }
+                }
+                "maintainer" => people[0] = Some(value.to_owned()),
+                "author" => people[1] = Some(value.to_owned()),
+                "maintainer-email" => addresses[0] = Some(value.to_owned()),
+                "author-email" => addresses[1] = Some(value.to_owned()),
                 "name" => metadata.name = value.to_owned(),
                 "version" => metadata.version = value.to_owned(),
                 "requires-dist" => {
@@ -74,7 +107,42 @@ impl Metadata {
             }
         }
         metadata.requires = requires.into_iter().collect();
+        if metadata.license.is_none() {
+            // A whole licence text in the header is no name of a licence.
+            metadata.license = license_text.filter(|text| text.len() <= 80 && !text.is_empty());
+        }
+        metadata.maintainer = people
+            .into_iter()
+            .zip(addresses)
+            .find_map(|who| person(who.0, who.1));
+        if let Some((_, description)) = text.split_once("\n\n") {
+            metadata.description = description.trim().to_owned();
+        }
         metadata
+    }
+
+    /// Digests everything but the requirements, which enter keys by themselves.
+    pub fn digest_without_requirements(text: &str) -> Digest {
+        let (headers, description) = text.split_once("\n\n").unwrap_or((text, ""));
+        let mut hasher = ContentHasher::new("builder metadata v1");
+        for line in headers
+            .lines()
+            .filter(|line| !line.to_ascii_lowercase().starts_with("requires-dist:"))
+        {
+            hasher.text(line);
+        }
+        hasher.text(description).finish()
+    }
+}
+
+/// Words a person as `Name <address>`, from the two headers that may hold either or both.
+fn person(name: Option<String>, address: Option<String>) -> Option<String> {
+    let address = address.map(|all| all.split(',').next().unwrap_or_default().trim().to_owned());
+    match (name, address) {
+        (_, Some(address)) if address.contains('<') => Some(address),
+        (Some(name), Some(address)) => Some(format!("{name} <{address}>")),
+        (Some(name), None) => Some(name),
+        (None, address) => address,
     }
 }
 

@@ -39,6 +39,7 @@ impl Lookup for Files {
         let cause = "permission denied".to_owned();
         match path.as_str() {
             "scripts/build.sh" | "scripts/postinst.sh" | "requirements.txt" => Ok(()),
+            "deploy/shop.service" | "deploy/web/shop.service" => Ok(()),
             "scripts" => Err(FileProblem::NotAFile),
             "scripts/linked.sh" => Err(FileProblem::EscapesBySymlink { target }),
             "scripts/build.local.sh" => Err(FileProblem::Ignored { pattern, place }),
@@ -160,6 +161,31 @@ cases! {
     no_certificate
     hashes_without_requirements
     both_binary
+    bad_package_format
+    bad_own_name
+    bad_maintainer
+    bad_section
+    bad_suffix
+    bad_sign_key
+    bad_revision
+    bad_unit
+    bad_destination
+    bad_command
+    empty_command
+    bad_port
+    bad_workdir
+    bad_user
+    bad_tag
+    bad_test
+    no_package
+    nothing_to_test
+    sign_key_of_deb
+    duplicate_unit
+    no_units
+    nested_destination
+    foreign_directory
+    missing_package_file
+    delivery_field_of_another_place
     many_mistakes
 }
 
@@ -177,7 +203,11 @@ fn every_folder_is_a_case() {
 
 #[test]
 fn every_code_is_in_a_report() {
-    let declared = include_str!("../src/config/mistake.rs");
+    let declared = [
+        include_str!("../src/config/mistake.rs"),
+        include_str!("../src/config/mistake/delivery.rs"),
+    ]
+    .concat();
     let reports: String = CASES
         .iter()
         .map(|case| fs::read_to_string(format!("tests/config/{case}/report.snap")).unwrap())

@@ -1,10 +1,15 @@
 //! Holds the JSON Schemas against the parser: both judge the same documents, and agree.
 
+#[path = "schema/delivery.rs"]
+mod delivery;
+
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use builder::config::mistake::Mistake;
 use builder::config::{self, Document, FileProblem, FoundFile, Lookup, schema};
 use builder::tree::RelPath;
+use jsonschema::Validator;
 use serde_json::Value;
 
 /// Every file is there.
@@ -71,9 +76,15 @@ fn schema(file: File) -> Value {
 fn schema_accepts(file: File, text: &str) -> bool {
     let options = serde_yaml::options! { strict_booleans: true };
     let document: Value = serde_yaml::from_str_with_options(text, options).expect("a row is YAML");
-    jsonschema::validator_for(&schema(file))
-        .expect("a schema is one")
-        .is_valid(&document)
+    static VALIDATORS: LazyLock<[Validator; 2]> = LazyLock::new(|| {
+        [Config, Project]
+            .map(|file| jsonschema::validator_for(&schema(file)).expect("a schema is one"))
+    });
+    let [config, project] = &*VALIDATORS;
+    match file {
+        Config => config.is_valid(&document),
+        Project => project.is_valid(&document),
+    }
 }
 
 fn check(file: File, text: &str, good: bool) {
@@ -377,6 +388,19 @@ fn only_the_parser_sees_these() {
         (Project, "deb: {secrets: [A], build_environment: {A: b}}"),
         (Config, "deb: {base_image: 'a.b:70000/c'}"),
         (Config, "1: {base_image: debian}"),
+        (Config, "deb: {sign_key: packages@example.org}"),
+        (
+            Config,
+            "el9: {package: deb, sign_key: packages@example.org}",
+        ),
+        (Project, "deb: {package: none, revision: 2}"),
+        (Project, "deb: {package: none, test: [a]}"),
+        (Project, "deb: {revision: 1.0}"),
+        (Project, "deb: {systemd: {units: [a.timer, b/a.timer]}}"),
+        (Project, "deb: {systemd: {start: false}}"),
+        (Project, "deb: {files: {/etc/a: a, /etc/a/b: b}}"),
+        (Project, "deb: {name: shop, files: {/opt/other/a: a}}"),
+        (Project, "deb: {image: {user: '9999999999'}}"),
         (Config, "\tdeb: {base_image: debian}"),
     ] {
         assert!(!parser_accepts(file, text), "the parser on {file:?} {text}");
@@ -426,6 +450,16 @@ fn the_fields_of_schema_and_parser_are_the_same() {
             Project,
             "deb: {pip: {x: }}",
             "/$defs/pip/properties".to_owned(),
+        ),
+        (
+            Project,
+            "deb: {systemd: {x: }}",
+            format!("{flavour}/systemd/properties"),
+        ),
+        (
+            Project,
+            "deb: {image: {x: }}",
+            format!("{flavour}/image/properties"),
         ),
     ] {
         let mut fields = fields(file, &pointer);

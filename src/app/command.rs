@@ -1,12 +1,12 @@
 //! The commands that change nothing: validate, plan, graph and explain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::app::gather::{Gathered, Places, configuration, gather, graph_alone, steps};
+use crate::app::gather::{Gathered, Places, configuration, gather, graph_alone};
 use crate::app::{AppError, Environment};
 use crate::engine::docker::{self, DockerEngine};
 use crate::engine::fake::FakeEngine;
@@ -14,7 +14,7 @@ use crate::engine::{Engine, EngineError};
 use crate::graph::Graph;
 use crate::plan::{Action, Request, Style, explain_inputs};
 use crate::source;
-use crate::step::{Fingerprint, Outcomes};
+use crate::step::{Address, Fingerprint, Outcomes};
 use crate::workspace::{Lock, Workspace};
 
 /// What every command that plans is given.
@@ -68,6 +68,42 @@ pub(super) fn request(
         targets: steps(graph, targets)?,
         replace: steps(graph, replace)?,
     })
+}
+
+/// Resolves what a user typed for steps: an address, or a flavour for all its steps.
+fn steps(graph: &Graph, typed: &[String]) -> Result<BTreeSet<Address>, AppError> {
+    let mut found = BTreeSet::new();
+    for name in typed {
+        let matching: Vec<Address> = graph
+            .steps()
+            .map(|step| &step.address)
+            .filter(|address| address.as_str() == name || address.flavour() == Some(name))
+            .cloned()
+            .collect();
+        if matching.is_empty() {
+            let known: Vec<_> = graph.steps().map(|step| step.address.to_string()).collect();
+            let flavours = graph.steps().filter_map(|step| step.address.flavour());
+            let near = known
+                .iter()
+                .map(String::as_str)
+                .chain(flavours)
+                .map(|known| (strsim::damerau_levenshtein(known, name), known))
+                .filter(|(distance, _)| *distance <= 3)
+                .min();
+            let help = match near {
+                Some((_, near)) => {
+                    format!("did you mean `{near}`? the steps are {}", known.join(", "))
+                }
+                None => format!("the steps are {}", known.join(", ")),
+            };
+            return Err(AppError::UnknownStep {
+                name: name.clone(),
+                help,
+            });
+        }
+        found.extend(matching);
+    }
+    Ok(found)
 }
 
 /// Takes the lock of a workspace that fits its source.
@@ -135,7 +171,7 @@ pub async fn explain(
     Ok(text)
 }
 
-fn explain_one(text: &mut String, gathered: &Gathered, address: &crate::step::Address) {
+fn explain_one(text: &mut String, gathered: &Gathered, address: &Address) {
     let Gathered {
         graph,
         manifest,

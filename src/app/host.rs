@@ -81,6 +81,18 @@ impl Environment {
         }
     }
 
+    /// Words which secrets an apply would miss.
+    pub fn missing_secrets(&self, builds: &[Build]) -> Vec<String> {
+        let names: std::collections::BTreeSet<_> =
+            builds.iter().flat_map(|build| &build.secrets).collect();
+        let missing = names
+            .into_iter()
+            .filter(|name| self.variable(name.as_str()).is_none());
+        missing
+            .map(|name| format!("the secret {name} is not set, and an apply needs it"))
+            .collect()
+    }
+
     /// Finds the values of the secrets that builds name.
     pub fn secrets(&self, builds: &[Build]) -> Result<BTreeMap<String, Secret>, AppError> {
         let mut secrets = BTreeMap::new();

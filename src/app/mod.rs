@@ -4,7 +4,9 @@ mod command;
 mod error;
 mod gather;
 mod host;
+mod lookup;
 mod run;
+mod situation;
 
 pub use command::{Engines, Invocation, explain, graph, plan, validate};
 pub use error::{AppError, Exit};

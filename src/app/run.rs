@@ -4,6 +4,7 @@
     reason = "a run is named after the time at which it started"
 )]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,6 +16,7 @@ use crate::app::gather::{Gathered, Places, gather};
 use crate::app::{AppError, Environment, Exit, command};
 use crate::engine::Engine;
 use crate::exec::{self, Host, WORKSPACE_LABEL};
+use crate::manifest::Manifest;
 use crate::plan::Plan;
 use crate::report::Observer;
 
@@ -35,6 +37,8 @@ pub trait Feedback {
     fn plan(&mut self, plan: &Plan);
     /// Asks whether to go on.
     fn ask(&mut self) -> BoxFuture<'_, bool>;
+    /// Tells what there is after a run that ended well: wheelhouses, packages, images.
+    fn left(&mut self, lines: &[String]);
     /// Takes note of the events of the run.
     fn observer(&mut self) -> &mut dyn Observer;
 }
@@ -67,7 +71,14 @@ pub async fn apply(
     cancel: CancellationToken,
     feedback: &mut dyn Feedback,
 ) -> Result<Exit, AppError> {
-    let lock = command::locked(places, workspace, "builder apply")?;
+    // No folder is made for a run that no engine could carry out, or that nobody can approve.
+    engine.ping().await?;
+    let lock = match options.approval {
+        Approval::Given | Approval::Ask => {
+            Some(command::locked(places, workspace, "builder apply")?)
+        }
+        Approval::Nobody => None,
+    };
     let gathered = gather(places, workspace, environment, engine.as_ref(), |graph| {
         command::request(graph, &options.targets, &options.replace)
     });
@@ -80,35 +91,38 @@ pub async fn apply(
         workspace,
         source,
         graph,
-        manifest: _,
+        manifest,
         plan,
     } = gathered;
     feedback.plan(&plan);
-    if plan.is_empty() {
+    let Some(lock) = lock else {
+        return if plan.is_empty() {
+            Ok(Exit::Done)
+        } else {
+            Err(AppError::NotApproved)
+        };
+    };
+    if plan.is_empty() && !manifest.has_leavings() {
         return Ok(Exit::Done);
     }
     let secrets = environment.secrets(&builds)?;
     let ca_bundles = environment.ca_bundles(&builds)?;
-    match options.approval {
-        Approval::Given => {}
-        Approval::Ask => {
-            let approved = tokio::select! {
-                approved = feedback.ask() => approved,
-                () = cancel.cancelled() => return Ok(Exit::Interrupted),
-            };
-            if !approved {
-                return Ok(Exit::Failed);
-            }
+    // To remove what a crash kept from being removed needs no approval: it was approved then.
+    if options.approval == Approval::Ask && !plan.is_empty() {
+        let approved = tokio::select! {
+            approved = feedback.ask() => approved,
+            () = cancel.cancelled() => return Ok(Exit::Interrupted),
+        };
+        if !approved {
+            return Ok(Exit::Failed);
         }
-        Approval::Nobody => return Err(AppError::NotApproved),
     }
 
     let mut journal = workspace.journal(&lock)?;
     workspace.forget_logs(RUNS_KEPT);
     let identity = journal.manifest().workspace.clone();
     // What a crash left in the engine; the lock says that nobody else's run is meant.
-    let crashed =
-        std::collections::BTreeMap::from([(WORKSPACE_LABEL.to_owned(), identity.clone())]);
+    let crashed = BTreeMap::from([(WORKSPACE_LABEL.to_owned(), identity.clone())]);
     engine.sweep(&crashed).await?;
     let host = Host {
         engine,
@@ -121,6 +135,7 @@ pub async fn apply(
         secrets,
     };
     let engine = Arc::clone(&host.engine);
+    let root = host.workspace.root().to_owned();
     let apply = exec::Apply {
         host: Arc::new(host),
         graph: &graph,
@@ -131,6 +146,9 @@ pub async fn apply(
     let summary = exec::apply(apply, &mut journal, feedback.observer()).await;
     engine.settle().await;
     let summary = summary?;
+    if summary.failed.is_empty() && !summary.interrupted {
+        feedback.left(&left(journal.manifest(), &root));
+    }
     Ok(if summary.interrupted {
         Exit::Interrupted
     } else if summary.failed.is_empty() {
@@ -138,6 +156,38 @@ pub async fn apply(
     } else {
         Exit::Failed
     })
+}
+
+/// Words what the records promise that a user came for.
+fn left(manifest: &Manifest, root: &Path) -> Vec<String> {
+    let mut wheels: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut packages, mut images) = (Vec::new(), Vec::new());
+    for (step, past) in &manifest.steps {
+        let Some(record) = &past.record else { continue };
+        for path in record.outputs.files.keys() {
+            let place = root.join(path).display().to_string();
+            if path.as_str().ends_with(".whl") {
+                let folder = place.rsplit_once('/').map_or("", |(folder, _)| folder);
+                *wheels.entry(folder.to_owned()).or_default() += 1;
+            } else if path.as_str().starts_with("build/packages/") {
+                packages.push(place);
+            }
+        }
+        if step.as_str().ends_with(".runtime-image") {
+            images.extend(
+                record
+                    .outputs
+                    .image
+                    .iter()
+                    .map(|image| format!("image {}", image.name)),
+            );
+        }
+    }
+    let wheels = wheels.into_iter().map(|(folder, count)| match count {
+        1 => format!("{folder}: 1 wheel"),
+        count => format!("{folder}: {count} wheels"),
+    });
+    wheels.chain(packages).chain(images).collect()
 }
 
 /// Names a run so that names sort by time: `2026-11-23T16-05-12Z-4711`.

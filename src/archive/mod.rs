@@ -10,7 +10,14 @@
 
 mod meter;
 mod pack;
+#[cfg(test)]
+mod tests;
 mod unpack;
+
+use std::io::{self, Write};
+
+/// A writer of an archive, called once, on a thread that may block.
+pub type TarWriter = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
 pub use pack::{pack_files, pack_tree};
 pub use unpack::{ArchiveError, Limits, Strip, unpack};

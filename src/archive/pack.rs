@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use tar::{Builder, EntryType, Header};
 
+use crate::archive::TarWriter;
 use crate::digest::Digest;
-use crate::engine::TarWriter;
 use crate::source::{open_regular, parents};
 use crate::tree::{Entry, RelPath, Tree};
 

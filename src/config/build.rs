@@ -24,8 +24,6 @@ pub struct Build {
     pub runtime_dependencies: Vec<String>,
     /// A script of the project that makes the wheels in place of pip.
     pub buildscript: Option<RelPath>,
-    /// A script of the project that the package runs after its installation.
-    pub postinstall: Option<RelPath>,
     /// Extras of the project whose requirements are built too.
     pub extras: Vec<String>,
     /// How pip resolves and builds.
@@ -36,6 +34,111 @@ pub struct Build {
     pub secrets: Vec<SecretName>,
     /// A file of certificate authorities on this machine; part of no key.
     pub ca_bundle: Option<PathBuf>,
+    /// The distribution package that is made.
+    pub package: Packaging,
+    /// The base of the runtime image and of the check, where it is another than the builder's.
+    pub runtime_image: Option<ImageName>,
+    /// The runtime image, where one is wanted.
+    pub image: Option<RuntimeImage>,
+    /// Commands that the check runs in place of each console script's `--help`; each is a line for a shell.
+    pub test: Vec<String>,
+}
+
+/// The format of a distribution package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackageFormat {
+    /// Debian's.
+    Deb,
+    /// RPM's.
+    Rpm,
+}
+
+/// How a flavour is packaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packaging {
+    /// The format; `None` where no package is made. Unless it is given, it is the flavour's own name
+    /// where that is `deb` or `rpm`.
+    pub format: Option<PackageFormat>,
+    /// The package's name, where it is another than the project's.
+    pub name: Option<String>,
+    /// `Name <address>` of who answers for the package.
+    pub maintainer: Option<String>,
+    /// The archive section; `python` unless it is given.
+    pub section: Option<String>,
+    /// The packaging's revision, from 1.
+    pub revision: u32,
+    /// What tells one version for several distributions apart, where it is another than what the
+    /// distribution's name and version make: `deb12`.
+    pub distribution_suffix: Option<String>,
+    /// Further files of the project, by their absolute path in the package; none lies below another.
+    ///
+    /// One below `/opt` is in the directory `/opt/<name>` only where `name` is given; otherwise in any.
+    pub files: BTreeMap<String, RelPath>,
+    /// Scripts of the project that the package runs.
+    pub scripts: PackageScripts,
+    /// systemd units of the project.
+    pub systemd: Systemd,
+    /// The OpenPGP key that an rpm is signed with, as gpg names it; none for a deb.
+    pub sign_key: Option<String>,
+}
+
+/// Scripts of the project that a package runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackageScripts {
+    /// Before the files are there.
+    pub preinstall: Option<RelPath>,
+    /// When the files are there, before services start.
+    pub postinstall: Option<RelPath>,
+    /// Before the files go.
+    pub preremove: Option<RelPath>,
+    /// When the files are gone.
+    pub postremove: Option<RelPath>,
+}
+
+/// systemd units of a package, and what happens to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Systemd {
+    /// The units' files in the project; a unit has its file's name.
+    pub units: Vec<RelPath>,
+    /// Whether they are enabled at the first installation; yes unless given.
+    pub enable: bool,
+    /// Whether they are started at installation; yes unless given.
+    pub start: bool,
+    /// Whether they are restarted after an upgrade; yes unless given.
+    pub restart_after_upgrade: bool,
+}
+
+impl Default for Systemd {
+    fn default() -> Self {
+        Self {
+            units: Vec::new(),
+            enable: true,
+            start: true,
+            restart_after_upgrade: true,
+        }
+    }
+}
+
+/// A runtime image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuntimeImage {
+    /// The entry point, a program at least; the only console script unless it is given.
+    pub entrypoint: Option<Vec<String>>,
+    /// Arguments of the entry point.
+    pub command: Vec<String>,
+    /// Its environment.
+    pub environment: BTreeMap<String, String>,
+    /// Ports that it listens on: `8080` for tcp, `53/udp`.
+    pub ports: Vec<String>,
+    /// Its working directory, absolute.
+    pub workdir: Option<String>,
+    /// The numeric user and group that it runs as, always both; `10001:10001` is meant where there is
+    /// none. The user is never 0, while the group may be.
+    pub user: Option<String>,
+    /// The command of its health check, a program at least.
+    pub healthcheck: Option<Vec<String>>,
+    /// Further names under which it is tagged; none has a digest.
+    pub tags: Vec<ImageName>,
 }
 
 /// A dockerfile template.

@@ -1,10 +1,12 @@
 //! Everything that can be wrong in the configuration: what is wrong, and what to do about it.
 
+mod delivery;
 mod file;
 mod wording;
 
 use miette::Diagnostic;
 
+pub use self::delivery::DeliveryMistake;
 pub use self::file::File;
 pub(super) use self::wording::nearest;
 use self::wording::{joined, opening, quoted};
@@ -371,6 +373,10 @@ pub enum Mistake {
         /// The file of the other entry, where it is another file.
         other: Option<File>,
     },
+    /// Something about packages and runtime images.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Delivery(#[from] DeliveryMistake),
 }
 
 /// What may be meant by a name that is unknown.

@@ -139,7 +139,7 @@ mod tests {
         )
     }
 
-    fn builds(config: &str, project: &str) -> Vec<Build> {
+    pub(super) fn builds(config: &str, project: &str) -> Vec<Build> {
         load_bytes(config.as_bytes(), project.as_bytes()).unwrap()
     }
 
@@ -317,6 +317,11 @@ rpm: {base_image: fedora, base_dependencies: *packages}
             "  deb: *b",
             "&a",
             "  build_environment: {A: 1}",
+            "  package: deb",
+            "  revision: 0",
+            "  image: {ports: [1, {}], user: 0, entrypoint: []}",
+            "  files: {/etc/a: b, /etc/a/b: c}",
+            "  systemd: {units: [a.service, b/a.service], start: no}",
         ]);
         prop::collection::vec(line, 0..9).prop_map(|lines| lines.join("\n"))
     }

@@ -1,20 +1,27 @@
 //! Names of the configuration: each is checked once, and harmless wherever it is written after.
 //!
 //! A flavour's name becomes a part of file names, image tags and step addresses; package names
-//! enter a line that a shell reads; images and URLs go to an engine and to pip.
+//! enter a line that a shell reads; images and URLs go to an engine and to pip; what a package is told
+//! ends in its control file and in scripts that root runs.
 
 mod image;
 mod kind;
 mod package;
+mod packaging;
 mod python;
+mod runtime;
 mod url;
 
 use std::fmt;
 
-pub use self::image::ImageName;
+pub use self::image::{ImageName, tag};
 pub use self::kind::Kind;
 pub use self::package::{DistroPackage, runtime_dependency};
+pub use self::packaging::{
+    Choice, choice, destination, maintainer, package_name, section, signing_key, suffix, unit,
+};
 pub use self::python::{binary_choice, extra};
+pub use self::runtime::{argument, directory, port, program, test_line, user, whole};
 pub use self::url::index_url;
 
 /// Declares a name: a checked text that is read by `as_str` and shown as it is.
@@ -97,6 +104,69 @@ pub enum BadName {
     /// A URL carries a user name or a password.
     #[error("carries a user name or a password")]
     UrlCredentials,
+    /// It has fewer characters than the given number.
+    #[error("shorter than {0} characters")]
+    TooShort(usize),
+    /// It is no format of packages.
+    #[error("neither `deb`, `rpm` nor `none`")]
+    Format,
+    /// A maintainer is not `Name <address>`.
+    #[error("not of the form `Name <address>`")]
+    Maintainer,
+    /// A maintainer's address is none.
+    #[error("the address between `<` and `>` is not one")]
+    Address,
+    /// A section has an empty part, or more than two.
+    #[error("not of the form `section` or `area/section`")]
+    Section,
+    /// A part between dots is empty.
+    #[error("a part between dots is empty")]
+    Dots,
+    /// A key is named by the last 8 digits of its fingerprint.
+    #[error("anyone can make a key with this short id")]
+    ShortKey,
+    /// A key is named by neither an id nor an address.
+    #[error("neither an address nor an id of 16, 40 or 64 hexadecimal digits")]
+    Key,
+    /// A file is named as no unit is.
+    #[error("not named as a unit is")]
+    UnitSuffix,
+    /// An absolute path does not start with `/`.
+    #[error("does not start with `/`")]
+    Relative,
+    /// A file's path ends with `/`.
+    #[error("ends with `/`, as a directory does")]
+    Directory,
+    /// A part of an absolute path is empty, `.` or `..`.
+    #[error("a part between slashes is empty, `.` or `..`")]
+    Parts,
+    /// A package must not put files there.
+    #[error("a package has no files there")]
+    Place,
+    /// The directory belongs to the administrator.
+    #[error("the administrator's own directory")]
+    Administrator,
+    /// The directory is a link into `/usr`.
+    #[error("a link into /usr in today's distributions")]
+    Merged,
+    /// A unit stands where systemd looks for units.
+    #[error("a unit, which needs more than a file")]
+    Unit,
+    /// A port is no number from 1 to 65535.
+    #[error("not a number from 1 to 65535")]
+    Port,
+    /// A port's protocol is unknown.
+    #[error("the protocol after `/` is neither `tcp` nor `udp`")]
+    Protocol,
+    /// A user is not given by numbers that Linux knows.
+    #[error("not a number, nor two with `:` between")]
+    User,
+    /// A user is the administrator.
+    #[error("has all rights")]
+    Root,
+    /// An image is tagged by a digest.
+    #[error("a digest cannot be given to an image: it follows from its content")]
+    TagDigest,
 }
 
 /// A character as a sentence names it.

@@ -1,12 +1,13 @@
 //! The checks that all sections share: types, unknown fields, and names of every kind.
 
 mod types;
+mod values;
 
 use miette::SourceSpan;
 
 pub use self::types::{Expected, Found};
 use super::mistake::{File, Mistake, Proposal, nearest};
-use super::names::{self, BadName, Kind};
+use super::names::{BadName, Kind};
 use super::report::Mistakes;
 use super::yaml::{Entry, Node, Value};
 
@@ -96,16 +97,21 @@ impl<'n> Fields<'n, '_> {
         field: &'static str,
         read: impl FnOnce(&mut Fields<'n, '_>) -> T,
     ) -> T {
-        let entries: &[Entry] = match self.find(field) {
-            None => &[],
-            Some(entry) => match &entry.node.value {
-                Value::Map(entries) => entries,
-                _ => {
-                    self.wrong_type(entry, &entry.node, false, Expected::Map);
-                    &[]
-                }
-            },
-        };
+        let entries = self.map(field).unwrap_or_default();
+        self.below(entries, read)
+    }
+
+    /// Reads a map of further fields that says something by being there, even where it is empty.
+    pub fn section_if_given<T>(
+        &mut self,
+        field: &'static str,
+        read: impl FnOnce(&mut Fields<'n, '_>) -> T,
+    ) -> Option<T> {
+        let entries = self.map(field)?;
+        Some(self.below(entries, read))
+    }
+
+    fn below<T>(&mut self, entries: &'n [Entry], read: impl FnOnce(&mut Fields<'n, '_>) -> T) -> T {
         let mut fields = Fields {
             file: self.file,
             mistakes: &mut *self.mistakes,
@@ -118,114 +124,11 @@ impl<'n> Fields<'n, '_> {
         section
     }
 
-    /// Reads a name of a kind.
-    pub fn name<T>(&mut self, field: &'static str, kind: Kind, check: Check<T>) -> Option<At<T>> {
-        let text = self.text(field)?;
-        self.check(&text, kind, check)
-    }
-
-    /// Reads a list of names of a kind.
-    pub fn names<T>(&mut self, field: &'static str, kind: Kind, check: Check<T>) -> Vec<At<T>> {
-        let texts = self.texts(field);
-        let names = texts
-            .iter()
-            .filter_map(|text| self.check(text, kind, check));
-        names.collect()
-    }
-
-    /// Reads a string that is checked elsewhere.
-    pub fn text(&mut self, field: &'static str) -> Option<At<String>> {
-        let entry = self.find(field)?;
-        self.string(entry, &entry.node, false)
-    }
-
-    /// Reads a list of strings that are checked elsewhere.
-    pub fn texts(&mut self, field: &'static str) -> Vec<At<String>> {
-        let Some(entry) = self.find(field) else {
-            return Vec::new();
-        };
-        let Value::List(nodes) = &entry.node.value else {
-            self.wrong_type(entry, &entry.node, false, Expected::List);
-            return Vec::new();
-        };
-        let texts = nodes
-            .iter()
-            .filter_map(|node| self.string(entry, node, true));
-        texts.collect()
-    }
-
-    /// Reads a truth value.
-    pub fn flag(&mut self, field: &'static str) -> Option<At<bool>> {
-        let entry = self.find(field)?;
-        let at = entry.node.at;
-        match entry.node.value {
-            Value::Bool(value) => Some(At { value, at }),
-            _ => {
-                self.wrong_type(entry, &entry.node, false, Expected::Bool);
-                None
-            }
-        }
-    }
-
-    /// Reads a map from environment variables to strings.
-    pub fn variables(&mut self, field: &'static str) -> Vec<(At<String>, String)> {
-        let Some(entry) = self.find(field) else {
-            return Vec::new();
-        };
-        let Value::Map(entries) = &entry.node.value else {
-            self.wrong_type(entry, &entry.node, false, Expected::Map);
-            return Vec::new();
-        };
-        let mut variables = Vec::new();
-        for entry in entries {
-            let name = At {
-                value: entry.key.clone(),
-                at: entry.at,
-            };
-            let checked = self.check(&name, Kind::Variable, names::variable);
-            let Some(value) = self.string(entry, &entry.node, false) else {
-                continue;
-            };
-            if value.value.contains('\0') {
-                let variable = entry.key.clone();
-                self.mistakes
-                    .add(self.file, value.at, Mistake::NulInValue { variable });
-            }
-            if checked.is_some() {
-                variables.push((name, value.value));
-            }
-        }
-        variables
-    }
-
-    /// Tells whether a field has a value, be it legal or not; an empty list is none.
-    pub fn given(&self, field: &str) -> bool {
-        let empty = |value: &Value| match value {
-            Value::Null => true,
-            Value::List(nodes) => nodes.is_empty(),
-            _ => false,
-        };
-        { self.entries.iter() }.any(|entry| entry.key == field && !empty(&entry.node.value))
-    }
-
     /// Finds a field; an empty one counts as one that is not there.
     fn find(&mut self, field: &'static str) -> Option<&'n Entry> {
         self.asked.push(field);
         let given = |entry: &&Entry| entry.key == field && !matches!(entry.node.value, Value::Null);
         self.entries.iter().find(given)
-    }
-
-    fn string(&mut self, entry: &Entry, node: &Node, in_list: bool) -> Option<At<String>> {
-        match &node.value {
-            Value::Text(text) => Some(At {
-                value: text.clone(),
-                at: node.at,
-            }),
-            _ => {
-                self.wrong_type(entry, node, in_list, Expected::Text);
-                None
-            }
-        }
     }
 
     fn wrong_type(&mut self, entry: &Entry, node: &Node, in_list: bool, expected: Expected) {

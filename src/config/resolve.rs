@@ -1,5 +1,6 @@
 //! Both files together: flavours are matched, lists united, and the files that are named looked up.
 
+mod delivery;
 mod files;
 
 use self::files::{Files, OperatorFiles, ProjectFiles};
@@ -32,10 +33,12 @@ pub(super) fn resolve(
         .collect();
     for (offer, _) in &offered {
         judge(&offer.fields, &ProjectFlavour::default(), mistakes);
+        delivery::judge_operator(offer, mistakes);
     }
     let mut builds = Vec::new();
-    for (want, project_files) in wanted {
+    for (want, mut project_files) in wanted {
         let name = &want.name;
+        delivery::judge_project(&want.fields.package, mistakes);
         let same_name = offered
             .iter()
             .find(|(offer, _)| offer.name.value == name.value);
@@ -62,6 +65,7 @@ pub(super) fn resolve(
         let (operator, flavour) = (&offer.fields, &want.fields);
         judge(operator, flavour, mistakes);
         judge_hashes(&operator.pip, &flavour.pip, mistakes);
+        delivery::judge(offer, want, mistakes);
         if operator.base_image.is_none() && offer.whole {
             let flavour = name.value.clone();
             mistakes.add(
@@ -76,6 +80,12 @@ pub(super) fn resolve(
         else {
             continue;
         };
+        let package = delivery::packaging(
+            &name.value,
+            &operator.package,
+            &flavour.package,
+            &mut project_files,
+        );
         let (base, own) = (&operator.base_dependencies, &flavour.dependencies);
         builds.push(Build {
             flavour: flavour_name,
@@ -87,7 +97,6 @@ pub(super) fn resolve(
             build_dependencies: united(&base.build, &own.build),
             runtime_dependencies: united(&base.runtime, &own.runtime),
             buildscript: project_files.buildscript,
-            postinstall: project_files.postinstall,
             extras: united(&[], &flavour.extras),
             pip: Pip {
                 index_url: scalar(&operator.pip.index_url, &flavour.pip.index_url),
@@ -112,6 +121,10 @@ pub(super) fn resolve(
                 .collect(),
             secrets: united(&operator.secrets, &flavour.secrets),
             ca_bundle: operator_files.ca_bundle.clone(),
+            package,
+            runtime_image: { operator.runtime_image.as_ref() }.map(|image| image.value.clone()),
+            image: flavour.image.as_ref().map(delivery::image),
+            test: united(&[], &flavour.test),
         });
     }
     builds

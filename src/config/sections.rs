@@ -1,8 +1,11 @@
 //! The fields of each file; a new field is one line here, and one in each JSON Schema.
 
+mod delivery;
+
+pub(super) use self::delivery::{ImageSettings, OperatorPackage, PackageSettings, SystemdSettings};
 use super::mistake::File;
 use super::names::{DistroPackage, FlavourName, ImageName, Kind, SecretName};
-use super::names::{binary_choice, extra, index_url, runtime_dependency};
+use super::names::{binary_choice, extra, index_url, runtime_dependency, test_line};
 use super::reader::{self, At, Fields, Flavour, bad_name};
 use super::report::Mistakes;
 use super::yaml::Node;
@@ -21,6 +24,8 @@ pub(super) struct FlavourSettings {
     pub build_environment: Vec<(At<String>, String)>,
     pub secrets: Vec<At<SecretName>>,
     pub ca_bundle: Option<At<String>>,
+    pub package: OperatorPackage,
+    pub runtime_image: Option<At<ImageName>>,
 }
 
 /// `.build.yml`, with each name checked by itself.
@@ -32,12 +37,14 @@ pub(super) struct Project {
 #[derive(Default)]
 pub(super) struct ProjectFlavour {
     pub buildscript: Option<At<String>>,
-    pub postinstall: Option<At<String>>,
     pub dependencies: Dependencies,
     pub extras: Vec<At<String>>,
     pub pip: PipSettings,
     pub build_environment: Vec<(At<String>, String)>,
     pub secrets: Vec<At<SecretName>>,
+    pub package: PackageSettings,
+    pub image: Option<ImageSettings>,
+    pub test: Vec<At<String>>,
 }
 
 /// Distribution packages.
@@ -73,6 +80,8 @@ pub(super) fn settings(root: &Node, mistakes: &mut Mistakes) -> Option<Settings>
             build_environment: fields.variables("build_environment"),
             secrets: fields.names("secrets", Kind::Variable, SecretName::new),
             ca_bundle: fields.text("ca_bundle"),
+            package: delivery::operator_package(fields),
+            runtime_image: fields.name("runtime_image", Kind::Image, ImageName::new),
         }
     })?;
     judge_names(File::Config, &flavours, mistakes);
@@ -84,12 +93,14 @@ pub(super) fn project(root: &Node, config_known: bool, mistakes: &mut Mistakes) 
     let flavours = reader::flavours(File::Project, root, mistakes, elsewhere, |fields| {
         ProjectFlavour {
             buildscript: fields.text("buildscript"),
-            postinstall: fields.text("postinstall"),
             dependencies: fields.section("dependencies", dependencies),
             extras: fields.names("extras", Kind::Extra, extra),
             pip: fields.section("pip", pip),
             build_environment: fields.variables("build_environment"),
             secrets: fields.names("secrets", Kind::Variable, SecretName::new),
+            package: delivery::package(fields),
+            image: fields.section_if_given("image", delivery::image),
+            test: fields.names("test", Kind::TestLine, test_line),
         }
     })?;
     if !config_known {
@@ -128,14 +139,31 @@ fn pip(fields: &mut Fields) -> PipSettings {
 /// Tells where a field belongs that stands in a wrong place.
 fn elsewhere(file: File, field: &str) -> Option<&'static str> {
     match (file, field) {
-        (File::Project, "base_image" | "dockerfile_template" | "ca_bundle") => {
-            Some("it is the operator's, and belongs into config.yml")
-        }
+        (
+            File::Project,
+            "base_image"
+            | "dockerfile_template"
+            | "ca_bundle"
+            | "runtime_image"
+            | "distribution_suffix"
+            | "sign_key",
+        ) => Some("it is the operator's, and belongs into config.yml"),
         (File::Project, "base_dependencies") => Some("a project has `dependencies`"),
         (File::Config, "dependencies") => Some("config.yml has `base_dependencies`"),
-        (File::Config, "buildscript" | "postinstall" | "extras") => {
-            Some("it is the project's, and belongs into .build.yml")
+        (
+            File::Config,
+            "buildscript" | "extras" | "name" | "section" | "revision" | "preinstall"
+            | "postinstall" | "preremove" | "postremove" | "systemd" | "files" | "image" | "test",
+        ) => Some("it is the project's, and belongs into .build.yml"),
+        (_, "units" | "enable" | "start" | "restart_after_upgrade") => {
+            Some("it belongs under `systemd` of a flavour in .build.yml")
         }
+        (_, "entrypoint" | "command" | "ports" | "workdir" | "user" | "healthcheck" | "tags") => {
+            Some("it belongs under `image` of a flavour in .build.yml")
+        }
+        (_, "environment") => Some(
+            "it belongs under `image` of a flavour in .build.yml; for the builds there is `build_environment`",
+        ),
         (_, "build" | "runtime") => Some("it belongs under the dependencies of a flavour"),
         (
             _,

@@ -330,6 +330,20 @@ impl Engine for FakeEngine {
         .boxed()
     }
 
+    fn tag_image<'a>(
+        &'a self,
+        id: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            self.called(format!("tag {name}"))?;
+            self.state().names.insert(name.to_owned(), id.to_owned());
+            self.save();
+            Ok(())
+        }
+        .boxed()
+    }
+
     fn remove_image<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
         async move {
             self.called(format!(

@@ -5,12 +5,13 @@ pub mod fake;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
+
+pub use crate::archive::TarWriter;
 
 /// A container engine: Docker's API, or the one in memory that tests use.
 ///
@@ -52,6 +53,13 @@ pub trait Engine: Send + Sync {
         call: &'a Call,
     ) -> BoxFuture<'a, Result<RunOutcome, EngineError>>;
 
+    /// Gives an image a further name.
+    fn tag_image<'a>(
+        &'a self,
+        id: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<(), EngineError>>;
+
     /// Removes an image by id or name; one that is gone, or in use under another name, is no error.
     fn remove_image<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), EngineError>>;
 
@@ -85,9 +93,6 @@ pub struct ImageInfo {
     pub labels: BTreeMap<String, String>,
 }
 
-/// A writer of an archive, called once, on a thread that may block.
-pub type TarWriter = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
-
 /// An image to build.
 pub struct BuildImage {
     /// The name and tag under which the image is kept.
@@ -118,6 +123,8 @@ pub struct RunContainer {
     pub uploads: Vec<TarWriter>,
     /// Directories that are brought out after the command succeeded.
     pub downloads: Vec<Download>,
+    /// Whether the container reaches a network.
+    pub network: bool,
 }
 
 /// A directory of a container that is brought out.

@@ -38,9 +38,7 @@ pub(super) async fn run(host: &Arc<Host>, job: &Job, image: &Image) -> Result<Pr
         ("Dockerfile".to_owned(), dockerfile, 0o644),
         ("ca-bundle.crt".to_owned(), ca_bundle, 0o644),
     ];
-    // The workspace is part of the tag, so that two workspaces never move each other's.
-    let workspace = &host.identity[..host.identity.len().min(8)];
-    let name = format!("{}:{}-{workspace}", image.repository, image.tag);
+    let name = host.image_name(&image.repository, &image.tag);
     let request = BuildImage {
         tag: name.clone(),
         context: archive::pack_files(files, 0),

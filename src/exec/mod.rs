@@ -6,22 +6,28 @@
 //! superseded is removed. A crash anywhere in between leaves a step that runs again, and no file
 //! that a record still promises is gone.
 
+mod check;
 mod copy;
 mod image;
+mod knowledge;
+mod log;
+mod package;
 mod probe;
+mod runtime;
 mod schedule;
 mod settle;
+mod venv;
 mod wheel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use miette::Diagnostic;
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::ArchiveError;
-use crate::engine::{Call, Engine, EngineError, LogSink, Secret};
+use crate::engine::{Call, Engine, EngineError, LogSink, RunOutcome, Secret};
 use crate::manifest::{BuiltImage, Mirror, Outputs};
 use crate::source::SourceError;
 use crate::step::{Address, Facet, Input, Kind, Step};
@@ -69,6 +75,15 @@ impl Host {
         labels
     }
 
+    /// Names an image of this workspace. The workspace is part of the tag, so that two workspaces on
+    /// one engine never move each other's.
+    fn image_name(&self, repository: &str, tag: &str) -> String {
+        format!(
+            "{repository}:{tag}-{}",
+            &self.identity[..self.identity.len().min(8)]
+        )
+    }
+
     /// Returns the certificate authorities for a step's runs; empty where there are none.
     fn ca_bundle(&self, step: &Address) -> Vec<u8> {
         step.flavour()
@@ -85,6 +100,8 @@ pub(crate) struct Job {
     pub inputs: BTreeMap<String, Input>,
     /// The outputs of the steps that it needs.
     pub needs: BTreeMap<Address, Outputs>,
+    /// What the step left the last time.
+    pub before: Option<Outputs>,
     /// The tree of the copied source.
     pub source: Arc<crate::tree::Tree>,
     pub log: LogSink,
@@ -170,6 +187,44 @@ pub enum StepError {
         /// The id found now.
         found: String,
     },
+    /// What was installed is not fit for a package or an image.
+    #[error("the virtual environment is not fit for use: {}", problems.join("; "))]
+    #[diagnostic(
+        code(builder::step::venv),
+        help(
+            "a build path in a file comes from the project's or a dependency's build; an interpreter that no package owns from the base image"
+        )
+    )]
+    Unfit {
+        /// What is wrong, one sentence each.
+        problems: Vec<String>,
+    },
+    /// The check found something.
+    #[error("the check failed: {}", problems.join("; "))]
+    #[diagnostic(
+        code(builder::step::check),
+        help(
+            "what was made is in its place and unchecked; the log has each command with what it said"
+        )
+    )]
+    Check {
+        /// What failed, one sentence each.
+        problems: Vec<String>,
+    },
+    /// The package could not be written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Package(#[from] crate::package::PackageError),
+    /// The runtime image's settings do not fit the project.
+    #[error("{what}")]
+    #[diagnostic(code(builder::step::image))]
+    Image {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        #[help]
+        help: String,
+    },
     /// What the run left in its wheelhouse is not what it should be.
     #[error("{what}")]
     #[diagnostic(code(builder::step::wheelhouse))]
@@ -201,6 +256,11 @@ async fn run(host: &Arc<Host>, job: Job) -> Result<Produced, StepError> {
         Kind::Render(render) => copy::render(host, &job, render),
         Kind::Image(image) => image::run(host, &job, image).await,
         Kind::Wheel(wheel) => wheel::run(host, &job, wheel).await,
+        Kind::Venv(venv) => venv::run(host, &job, venv).await,
+        Kind::Package(package) => package::run(host, &job, package).await,
+        Kind::RuntimeDockerfile(dockerfile) => runtime::dockerfile(host, &job, dockerfile),
+        Kind::RuntimeImage(image) => runtime::image(host, &job, image).await,
+        Kind::Check(check) => check::run(host, &job, check).await,
     }
 }
 
@@ -215,6 +275,56 @@ where
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result.map_err(Into::into),
         Err(error) => Err(StepError::Bug(error.to_string())),
+    }
+}
+
+/// The problems that a program in a container named, gathered while it runs.
+type Broken = Arc<Mutex<Vec<String>>>;
+
+/// The status with which a program in a container says that something is broken.
+const BROKEN: i64 = 9;
+
+/// Returns a call whose lines `broken: …` are gathered beside being logged.
+fn broken_lines(job: &Job) -> (Call, Broken) {
+    let gathered: Broken = Arc::default();
+    let (broken, log) = (Arc::clone(&gathered), Arc::clone(&job.log));
+    let sink = move |line: &str| {
+        if let Some(problem) = line
+            .strip_prefix("broken: ")
+            .or_else(|| line.strip_prefix("FAIL "))
+        {
+            broken
+                .lock()
+                .expect("no holder of the lock panics")
+                .push(problem.to_owned());
+        }
+        log(line);
+    };
+    (
+        Call {
+            log: Arc::new(sink),
+            cancel: job.cancel.clone(),
+        },
+        gathered,
+    )
+}
+
+/// Judges how a program ended that names what is broken and then ends with a status of its own.
+fn contract(
+    outcome: RunOutcome,
+    broken: &Broken,
+    command: &str,
+    named: impl FnOnce(Vec<String>) -> StepError,
+) -> Result<(), StepError> {
+    let problems = std::mem::take(&mut *broken.lock().expect("no holder of the lock panics"));
+    match outcome.status {
+        0 => Ok(()),
+        BROKEN if !problems.is_empty() => Err(named(problems)),
+        status => Err(StepError::Command {
+            command: command.to_owned(),
+            status,
+            out_of_memory: outcome.out_of_memory,
+        }),
     }
 }
 

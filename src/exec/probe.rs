@@ -6,19 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::archive;
 use crate::digest::Digest;
 use crate::engine::{Download, EngineError, RunContainer};
-use crate::exec::{Host, Job, Produced, StepError};
+use crate::exec::{Host, Job, Produced, StepError, broken_lines, contract};
 use crate::facts::Facts;
 use crate::step::probe::{PROBE_SCRIPT, Probe};
 use crate::step::{Facet, Input, short_image};
 use crate::tree::{Entry, RelPath};
-
-/// The status with which the probe says that a promise is broken.
-const BROKEN: i64 = 9;
 
 /// Where a flavour's facts are kept in the workspace.
 pub(super) fn facts_path(flavour: &str) -> RelPath {
@@ -63,36 +60,16 @@ pub(super) async fn run(host: &Arc<Host>, job: &Job, probe: &Probe) -> Result<Pr
             from: "/build/out".to_owned(),
             into: staging.clone(),
         }],
+        network: false,
     };
-    let promises = Arc::new(Mutex::new(Vec::new()));
-    let (broken, log) = (Arc::clone(&promises), Arc::clone(&job.log));
-    let call = crate::engine::Call {
-        log: Arc::new(move |line| {
-            if let Some(promise) = line.strip_prefix("broken: ") {
-                broken
-                    .lock()
-                    .expect("no holder of the lock panics")
-                    .push(promise.to_owned());
-            }
-            log(line);
-        }),
-        cancel: job.cancel.clone(),
-    };
+    let (call, broken) = broken_lines(job);
     let outcome = host.engine.run(request, &call).await?;
-    let promises = std::mem::take(&mut *promises.lock().expect("no holder of the lock panics"));
-    if outcome.status == BROKEN && !promises.is_empty() {
-        return Err(StepError::Promises {
+    contract(outcome, &broken, "sh /build/probe.sh", |promises| {
+        StepError::Promises {
             image: name.to_owned(),
             promises,
-        });
-    }
-    if outcome.status != 0 {
-        return Err(StepError::Command {
-            command: "sh /build/probe.sh".to_owned(),
-            status: outcome.status,
-            out_of_memory: outcome.out_of_memory,
-        });
-    }
+        }
+    })?;
 
     let staged = staging.join("facts.json");
     let unreadable = |cause: String| EngineError::Files {

@@ -1,22 +1,15 @@
 //! The schedule: which step starts when, and what becomes of the others.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "records say when a step ran and how long, and each step has a log file"
-)]
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::{self, File};
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use miette::Diagnostic;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::LogSink;
-use crate::exec::settle::{self, Timing};
+use crate::exec::log::Log;
+use crate::exec::settle::{self, Clock, Timing};
 use crate::exec::{Host, Job, Produced, StepError, dependents, run};
 use crate::graph::Graph;
 use crate::manifest::{Line, Record};
@@ -25,9 +18,6 @@ use crate::report::{Event, Failure, Observer};
 use crate::step::{Address, Fingerprint, Input, Kind, Outcomes, Step};
 use crate::tree::Tree;
 use crate::workspace::{Journal, WorkspaceError};
-
-/// How many lines of a failed step's log are shown.
-const TAIL: usize = 30;
 
 /// What a run is given.
 pub struct Apply<'a> {
@@ -54,7 +44,9 @@ pub struct Summary {
     pub failed: Vec<Address>,
     /// The steps that did not run because another failed or the run was interrupted.
     pub not_run: Vec<Address>,
-    /// Whether the run was interrupted.
+    /// The steps whose leavings were removed, for they are in no configuration any more.
+    pub removed: Vec<Address>,
+    /// Whether it was interrupted.
     pub interrupted: bool,
 }
 
@@ -73,9 +65,10 @@ pub async fn apply(
     journal: &mut Journal,
     observer: &mut dyn Observer,
 ) -> Result<Summary, WorkspaceError> {
-    let clock = Instant::now();
+    let clock = Clock::start();
     let (lines, mut said) = mpsc::unbounded_channel();
     let mut schedule = Schedule::new(&apply, lines);
+    settle::clear_all(&apply.host, journal, observer).await?;
     observer.event(&Event::Started {
         run: apply.host.run.clone(),
         steps: schedule.waiting.len(),
@@ -109,6 +102,7 @@ pub async fn apply(
         skipped,
         failed,
         not_run,
+        removed,
         interrupted: _,
     } = &schedule.summary;
     observer.event(&Event::Finished {
@@ -116,7 +110,8 @@ pub async fn apply(
         skipped: skipped.len(),
         failed: failed.len(),
         not_run: not_run.len(),
-        seconds: clock.elapsed().as_secs_f64(),
+        removed: removed.len(),
+        seconds: clock.timing().seconds,
     });
     Ok(schedule.summary)
 }
@@ -234,24 +229,19 @@ impl<'a> Schedule<'a> {
         observer: &mut dyn Observer,
     ) -> Result<(), WorkspaceError> {
         let address = step.address.clone();
-        let (started, clock) = (seconds_now(), Instant::now());
+        let clock = Clock::start();
         journal.add(Line::Begun {
             step: address.clone(),
-            at: started,
+            at: clock.started(),
         })?;
         observer.event(&Event::StepStarted {
             step: address.clone(),
             summary: step.summary(),
         });
+        let outputs = |step: &Address| journal.manifest().outputs(step).cloned();
         let needs = self.apply.graph.needs(&address).into_iter();
-        let needs = needs
-            .filter_map(|need| {
-                Some((
-                    need.clone(),
-                    journal.manifest().record(need)?.outputs.clone(),
-                ))
-            })
-            .collect();
+        let needs = needs.filter_map(|need| Some((need.clone(), outputs(need)?)));
+        let (needs, before) = (needs.collect(), outputs(&address));
         let host = Arc::clone(&self.apply.host);
         let log = Log::open(&host, &address, self.lines.clone())?;
         let inputs = fingerprint.inputs;
@@ -259,6 +249,7 @@ impl<'a> Schedule<'a> {
             step,
             inputs: inputs.clone(),
             needs,
+            before,
             source: Arc::clone(&self.source),
             log: log.sink(),
             cancel: self.apply.cancel.clone(),
@@ -268,14 +259,10 @@ impl<'a> Schedule<'a> {
             let result = tokio::spawn(async move { run(&host, job).await })
                 .await
                 .unwrap_or_else(|panic| Err(StepError::Bug(panic.to_string())));
-            let timing = Timing {
-                started,
-                seconds: clock.elapsed().as_secs_f64(),
-            };
             Ended {
                 step: address,
                 inputs,
-                timing,
+                timing: clock.timing(),
                 result,
                 tail: log.tail(),
             }
@@ -304,7 +291,7 @@ impl<'a> Schedule<'a> {
             .step(&step)
             .expect("only steps of the graph run");
         let settled = match result {
-            Ok(produced) => settle::settle(&host, journal, spec, inputs, produced, timing).await,
+            Ok(produced) => settle::settle(&host, journal, spec, inputs, produced, timing),
             Err(error) => Err(error),
         };
         match settled {
@@ -315,6 +302,7 @@ impl<'a> Schedule<'a> {
                     same,
                 });
                 self.left(&step, &record);
+                settle::clear(&host, journal, observer, &step).await?;
                 self.summary.ran.push(step);
             }
             Err(error) if error.is_interrupted() => {
@@ -324,7 +312,7 @@ impl<'a> Schedule<'a> {
             Err(error) => {
                 journal.add(Line::Failed {
                     step: step.clone(),
-                    at: seconds_now(),
+                    at: Clock::start().started(),
                 })?;
                 let failure = Failure {
                     message: error.to_string(),
@@ -387,7 +375,7 @@ impl<'a> Schedule<'a> {
                     observer.event(&Event::Removed {
                         step: change.address.clone(),
                     });
-                    self.summary.ran.push(change.address.clone());
+                    self.summary.removed.push(change.address.clone());
                 }
                 Err(StepError::Workspace(error)) => return Err(error),
                 Err(error) => {
@@ -402,72 +390,4 @@ impl<'a> Schedule<'a> {
         }
         Ok(())
     }
-}
-
-/// A step's log file, and the last lines that went into it.
-struct Log {
-    inner: Arc<Mutex<(File, VecDeque<String>)>>,
-    step: Address,
-    lines: mpsc::UnboundedSender<Event>,
-}
-
-impl Log {
-    fn open(
-        host: &Host,
-        step: &Address,
-        lines: mpsc::UnboundedSender<Event>,
-    ) -> Result<Self, WorkspaceError> {
-        let path = host.workspace.log(&host.run, step);
-        let failed = |cause| WorkspaceError::Io {
-            verb: "create",
-            path: path.clone(),
-            cause,
-        };
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let file = File::create(&path).map_err(failed)?;
-        Ok(Self {
-            inner: Arc::new(Mutex::new((file, VecDeque::new()))),
-            step: step.clone(),
-            lines,
-        })
-    }
-
-    fn sink(&self) -> LogSink {
-        let (inner, step, lines) = (
-            Arc::clone(&self.inner),
-            self.step.clone(),
-            self.lines.clone(),
-        );
-        Arc::new(move |line: &str| {
-            let mut inner = inner.lock().expect("no holder of the lock panics");
-            // A disk that is full fails the step where its artifacts are written, not here.
-            let _ = writeln!(inner.0, "{line}");
-            inner.1.push_back(line.to_owned());
-            if inner.1.len() > TAIL {
-                inner.1.pop_front();
-            }
-            let _ = lines.send(Event::StepLine {
-                step: step.clone(),
-                line: line.to_owned(),
-            });
-        })
-    }
-
-    fn tail(&self) -> Vec<String> {
-        self.inner
-            .lock()
-            .expect("no holder of the lock panics")
-            .1
-            .iter()
-            .cloned()
-            .collect()
-    }
-}
-
-fn seconds_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

@@ -1,13 +1,41 @@
 //! Making true what a step produced: files into place, the record, then what it superseded.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "records say when a step ran and how long"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::exec::{Host, Produced, StepError};
-use crate::manifest::{Line, Manifest, Outputs, Record};
+use crate::manifest::{Leavings, Line, Manifest, Outputs, Record};
+use crate::report::{Event, Observer};
 use crate::step::{Address, Input, Step, fingerprint_key};
 use crate::tree::RelPath;
-use crate::workspace::Journal;
+use crate::workspace::{Journal, WorkspaceError};
+
+/// What a step's time is taken with.
+pub(super) struct Clock(SystemTime, Instant);
+
+impl Clock {
+    pub fn start() -> Self {
+        Self(SystemTime::now(), Instant::now())
+    }
+
+    /// Returns when it was started, in seconds since 1970.
+    pub fn started(&self) -> u64 {
+        let since = self.0.duration_since(UNIX_EPOCH);
+        since.map_or(0, |since| since.as_secs())
+    }
+
+    pub fn timing(&self) -> Timing {
+        Timing {
+            started: self.started(),
+            seconds: self.1.elapsed().as_secs_f64(),
+        }
+    }
+}
 
 /// When a step ran.
 pub(super) struct Timing {
@@ -18,7 +46,7 @@ pub(super) struct Timing {
 }
 
 /// Settles what a step produced; returns its record, and whether it left what it left before.
-pub(super) async fn settle(
+pub(super) fn settle(
     host: &Arc<Host>,
     journal: &mut Journal,
     step: &Step,
@@ -39,23 +67,28 @@ pub(super) async fn settle(
     for (digest, text) in &objects {
         host.workspace.keep_object_as(digest, text)?;
     }
-    let mut placed = BTreeMap::new();
-    for (path, (staged, entry)) in files {
-        host.workspace.put(&staged, &path)?;
-        placed.insert(path, entry);
-    }
     let before = journal
         .manifest()
         .record(&step.address)
-        .map(|record| record.outputs.clone())
-        .unwrap_or_default();
+        .map(|record| record.outputs.clone());
+    let first = before.is_none();
+    let before = before.unwrap_or_default();
+    let places = files.iter();
     let outputs = Outputs {
-        files: placed,
+        files: places
+            .map(|(path, (_, entry))| (path.clone(), entry.clone()))
+            .collect(),
         mirror,
         image,
         facets,
     };
-    let same = before.files == outputs.files
+    announce(journal, &step.address, &before, &outputs)?;
+    for (path, (staged, _)) in files {
+        host.workspace.put(&staged, &path)?;
+    }
+    let same = !first
+        && outputs != Outputs::default()
+        && before.files == outputs.files
         && before.mirror == outputs.mirror
         && before.facets == outputs.facets
         && before.image.is_some() == outputs.image.is_some()
@@ -72,8 +105,79 @@ pub(super) async fn settle(
         seconds: timing.seconds,
     };
     journal.add(Line::Done(Box::new(record.clone())))?;
-    remove_leavings(host, journal.manifest(), &before).await?;
     Ok((record, same))
+}
+
+/// Names what is about to be placed and no record claims yet, so that a crash before the new
+/// record is written leaves nothing that nobody answers for.
+fn announce(
+    journal: &mut Journal,
+    step: &Address,
+    before: &Outputs,
+    outputs: &Outputs,
+) -> Result<(), WorkspaceError> {
+    let past = journal.manifest().steps.get(step);
+    let known = past.map(|past| past.leavings.clone()).unwrap_or_default();
+    let mut leavings = known.clone();
+    leavings.add(outputs);
+    leavings.remove(before);
+    if leavings == known {
+        return Ok(());
+    }
+    let step = step.clone();
+    journal.add(Line::Leavings { step, leavings })
+}
+
+/// Removes what earlier runs left and no record claims: what was superseded, and what was placed
+/// by a run that did not end.
+async fn try_to_clear(
+    host: &Arc<Host>,
+    journal: &mut Journal,
+    step: &Address,
+) -> Result<(), StepError> {
+    let leavings = match journal.manifest().steps.get(step) {
+        Some(past) if !past.leavings.is_empty() => past.leavings.clone(),
+        Some(_) | None => return Ok(()),
+    };
+    remove_unclaimed(host, &Claims::of(journal.manifest(), None), &leavings).await?;
+    journal.add(Line::Leavings {
+        step: step.clone(),
+        leavings: Leavings::default(),
+    })?;
+    Ok(())
+}
+
+/// Removes what earlier runs left and no record claims, of every step.
+pub(super) async fn clear_all(
+    host: &Arc<Host>,
+    journal: &mut Journal,
+    observer: &mut dyn Observer,
+) -> Result<(), WorkspaceError> {
+    let steps: Vec<Address> = journal.manifest().steps.keys().cloned().collect();
+    for step in &steps {
+        clear(host, journal, observer, step).await?;
+    }
+    Ok(())
+}
+
+/// Removes what a step superseded; what cannot be removed now is known to the next apply.
+pub(super) async fn clear(
+    host: &Arc<Host>,
+    journal: &mut Journal,
+    observer: &mut dyn Observer,
+    step: &Address,
+) -> Result<(), WorkspaceError> {
+    match try_to_clear(host, journal, step).await {
+        Ok(()) => Ok(()),
+        Err(StepError::Workspace(error)) => Err(error),
+        Err(error) => {
+            let text = format!(
+                "{step}: what it superseded could not all be removed, which the next apply tries again: {error}"
+            );
+            observer.event(&Event::Warning { text });
+            Ok(())
+        }
+    }
 }
 
 /// Removes what a step had left before it was in no configuration any more.
@@ -82,43 +186,36 @@ pub(super) async fn remove(
     journal: &mut Journal,
     step: &Address,
 ) -> Result<(), StepError> {
-    let outputs = journal
-        .manifest()
-        .record(step)
-        .map(|record| record.outputs.clone())
-        .unwrap_or_default();
+    let past = journal.manifest().steps.get(step).cloned();
+    let past = past.unwrap_or_default();
+    let outputs = past.record.map(|record| record.outputs).unwrap_or_default();
+    let mut leavings = past.leavings;
+    leavings.add(&outputs);
+    let claimed = Claims::of(journal.manifest(), Some(step));
+    remove_unclaimed(host, &claimed, &leavings).await?;
+    if let Some(mirror) = &outputs.mirror
+        && !claimed.mirrors.contains(&mirror.path)
+    {
+        host.workspace.remove_mirror(&mirror.path)?;
+    }
     journal.add(Line::Removed { step: step.clone() })?;
-    remove_leavings(host, journal.manifest(), &outputs).await
+    Ok(())
 }
 
-/// Removes leavings that no record claims any more.
-async fn remove_leavings(
+async fn remove_unclaimed(
     host: &Arc<Host>,
-    manifest: &Manifest,
-    leavings: &Outputs,
+    claimed: &Claims<'_>,
+    leavings: &Leavings,
 ) -> Result<(), StepError> {
-    let claimed = Claims::of(manifest);
-    let workspace = &host.workspace;
-    for path in leavings
-        .files
-        .keys()
-        .filter(|path| !claimed.files.contains(path))
-    {
-        workspace.remove(path)?;
+    for path in &leavings.files {
+        if !claimed.files.contains(path) {
+            host.workspace.remove(path)?;
+        }
     }
-    if let Some(mirror) = leavings
-        .mirror
-        .as_ref()
-        .filter(|mirror| !claimed.mirrors.contains(&mirror.path))
-    {
-        workspace.remove_mirror(&mirror.path)?;
-    }
-    if let Some(image) = leavings
-        .image
-        .as_ref()
-        .filter(|image| !claimed.images.contains(image.id.as_str()))
-    {
-        host.engine.remove_image(&image.id).await?;
+    for image in &leavings.images {
+        if !claimed.images.contains(image.as_str()) {
+            host.engine.remove_image(image).await?;
+        }
     }
     Ok(())
 }
@@ -131,12 +228,14 @@ struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    fn of(manifest: &'a Manifest) -> Self {
-        let records = || {
+    /// Gathers what all records promise but that of the step that goes.
+    fn of(manifest: &'a Manifest, going: Option<&'a Address>) -> Self {
+        let records = move || {
             manifest
                 .steps
-                .values()
-                .filter_map(|past| past.record.as_ref())
+                .iter()
+                .filter(move |(step, _)| Some(*step) != going)
+                .filter_map(|(_, past)| past.record.as_ref())
                 .map(|record| &record.outputs)
         };
         Self {

@@ -1,31 +1,24 @@
 //! Making wheels in a container of the builder image.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "pip's files are read from the workspace, facts and wheels from disk"
-)]
 
 mod command;
 mod wheelhouse;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::archive;
 use crate::config::build::PipFile;
-use crate::engine::{Download, EngineError, RunContainer, Secret, TarWriter};
-use crate::exec::probe::facts_path;
+use crate::engine::{Download, RunContainer, Secret, TarWriter};
+use crate::exec::knowledge;
 use crate::exec::{Host, Job, Produced, StepError, ca_variables};
-use crate::facts::Facts;
+use crate::step::Input;
 use crate::step::wheel::{PREPARE_SCRIPT, WheelRun, Work};
-use crate::step::{Facet, Input};
-use crate::tree::RelPath;
 use crate::wheel::pip_requirements;
 use crate::workspace::SOURCE;
 
 use command::Pip;
 use wheelhouse::Wheelhouse;
+pub(super) use wheelhouse::metadata as read_metadata;
 
 /// Where wheels go in the container; `WHEELHOUSE`, `PIP_WHEEL_DIR` and `PIP_FIND_LINKS` name it.
 const WHEELHOUSE: &str = "/build/wheelhouse";
@@ -46,7 +39,7 @@ pub(super) async fn run(
 ) -> Result<Produced, StepError> {
     let address = &job.step.address;
     let flavour = address.flavour().unwrap_or_default();
-    let project = text_input(job, "project");
+    let project = knowledge::text_input(job, "project name");
     let mut files = vec![
         (
             "build/prepare.sh".to_owned(),
@@ -59,9 +52,7 @@ pub(super) async fn run(
             0o644,
         ),
     ];
-    let pip = Pip::new(wheel, &facts(host, flavour)?, &mut files, |path| {
-        project_file(host, path)
-    })?;
+    let pip = Pip::new(wheel, &knowledge::facts(host, flavour)?, &mut files);
     let mut executable = BTreeSet::new();
     let command = match &wheel.work {
         Work::Project { .. } => pip.project(SOURCE_DIR),
@@ -70,7 +61,7 @@ pub(super) async fn run(
             let lines = pip_requirements(&project, &requires, extras);
             if lines.is_empty() && wheel.pip.settings.requirements.is_empty() {
                 (job.log)("the project requires nothing");
-                return Wheelhouse::default().produced(flavour, address);
+                return Wheelhouse::default().produced(flavour, address, None);
             }
             let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
             files.push((
@@ -121,7 +112,7 @@ pub(super) async fn run(
         .into_iter()
         .chain(command);
     let request = RunContainer {
-        image: builder_image(job, wheel)?,
+        image: knowledge::image(job, &wheel.image)?,
         command: prepared.collect(),
         workdir: SOURCE_DIR.to_owned(),
         env: environment(host, job, wheel, &pip),
@@ -132,6 +123,7 @@ pub(super) async fn run(
             from: WHEELHOUSE.to_owned(),
             into: staging.clone(),
         }],
+        network: true,
     };
     let outcome = host.engine.run(request, &job.call()).await?;
     if outcome.status != 0 {
@@ -145,38 +137,27 @@ pub(super) async fn run(
     let mut wheelhouse = Wheelhouse::read(&staging, &job.log)?;
     match &wheel.work {
         Work::Project { .. } => {
-            let metadata = wheelhouse.only()?;
-            (job.log)(&format!("{} {}", metadata.name, metadata.version));
-            let mut produced = wheelhouse.produced(flavour, address)?;
-            produced
-                .facets
-                .insert(Facet::Requirements, Input::List(metadata.requires));
-            produced
-                .facets
-                .insert(Facet::Project, Input::Text(metadata.name));
-            Ok(produced)
+            let own = wheelhouse.only()?;
+            wheelhouse.with_project(Some(own), &job.log, flavour, address)
         }
         Work::Dependencies { .. } => {
             // A dependency that requires the project back brings it from the index.
             wheelhouse.leave_out(&project, &job.log);
-            wheelhouse.produced(flavour, address)
+            wheelhouse.produced(flavour, address, None)
         }
-        Work::Buildscript { script, .. } => {
+        Work::Buildscript {
+            script, project, ..
+        } => {
             if wheelhouse.is_empty() {
                 return Err(StepError::Wheelhouse {
                     what: format!("{script} ended well and left no wheel in $WHEELHOUSE"),
-                    help: "have it write wheels there, for example with `pip wheel .`, whose default folder it is".to_owned(),
+                    help: "have it write wheels there, for example with `pip wheel .`, whose default folder it is"
+                        .to_owned(),
                 });
             }
-            wheelhouse.produced(flavour, address)
+            let own = wheelhouse.own(project.as_deref())?;
+            wheelhouse.with_project(own, &job.log, flavour, address)
         }
-    }
-}
-
-fn text_input(job: &Job, name: &str) -> String {
-    match job.inputs.get(name) {
-        Some(Input::Text(text)) => text.clone(),
-        _ => String::new(),
     }
 }
 
@@ -185,41 +166,6 @@ fn list_input(job: &Job, name: &str) -> Vec<String> {
         Some(Input::List(items)) => items.clone(),
         _ => Vec::new(),
     }
-}
-
-fn builder_image(job: &Job, wheel: &WheelRun) -> Result<String, StepError> {
-    let image = job
-        .needs
-        .get(&wheel.image)
-        .and_then(|outputs| outputs.image.as_ref());
-    image
-        .map(|image| image.id.clone())
-        .ok_or_else(|| StepError::Bug(format!("{} left no image", wheel.image)))
-}
-
-fn facts(host: &Host, flavour: &str) -> Result<Facts, StepError> {
-    let path = host.workspace.path(&facts_path(flavour));
-    let text = read(&path)?;
-    Facts::parse(&text).map_err(|error| {
-        StepError::Bug(format!(
-            "the facts in {} are not as written: {error}",
-            path.display()
-        ))
-    })
-}
-
-fn project_file(host: &Host, path: &RelPath) -> Result<Vec<u8>, StepError> {
-    read(&host.workspace.root().join(SOURCE).join(path)).map(String::into_bytes)
-}
-
-fn read(path: &Path) -> Result<String, StepError> {
-    fs::read_to_string(path).map_err(|error| {
-        EngineError::Files {
-            verb: format!("read {}", path.display()),
-            cause: error.to_string(),
-        }
-        .into()
-    })
 }
 
 /// The environment of a run: what makes bytes repeatable, what the configuration asks for, and how

@@ -1,15 +1,16 @@
 //! The planner: graph × manifest × observed → plan. A function of its inputs, and linear in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use similar::{ChangeTag, TextDiff};
 
 use crate::digest::Digest;
 use crate::graph::Graph;
 use crate::manifest::{Manifest, Past, Record, Unfinished};
+use crate::plan::last_package::LastPackage;
 use crate::plan::{Action, Change, Damage, DiffLine, Observed, Plan, Reason, Request};
 use crate::step::{Address, Fingerprint, Input, Kind, Outcomes, Source, Step};
-use crate::tree::Tree;
+use crate::tree::{RelPath, Tree};
 
 /// Reads a listing or a document that was kept for explanations; `None` when it is gone.
 pub type Objects<'a> = &'a dyn Fn(&Digest) -> Option<String>;
@@ -23,7 +24,15 @@ pub fn diff(
     objects: Objects<'_>,
 ) -> Plan {
     let wanted = (!request.targets.is_empty()).then(|| graph.with_needs(&request.targets));
+    let mut known = Known {
+        manifest,
+        observed,
+        request,
+        objects,
+        moved: BTreeSet::new(),
+    };
     let mut outcomes = Outcomes::default();
+    let mut warnings = warnings(manifest, observed);
     let mut changes = Vec::with_capacity(graph.len());
     for step in graph.steps() {
         if wanted
@@ -38,8 +47,12 @@ pub fn diff(
             outcomes.has_key(&step.address, key);
         }
         outcomes.leaves(&step.address, &step.predicted());
-        let past = manifest.steps.get(&step.address);
-        let (action, reasons) = decide(step, &fingerprint, past, observed, request, objects);
+        let (action, mut reasons) = known.decide(step, &fingerprint);
+        if let Some(last) = LastPackage::of(step, manifest) {
+            warnings.extend(last.warning());
+            // Ahead of what it waits for: a plan shows but a few reasons.
+            reasons.splice(0..0, last.revision(action));
+        }
         if action == Action::Reuse
             && let Some(record) = manifest.record(&step.address)
         {
@@ -60,52 +73,126 @@ pub fn diff(
             .filter(|(address, _)| graph.step(address).is_none());
         changes.extend(gone.map(|(address, past)| removal(address, past)));
     }
-    Plan {
-        changes,
-        warnings: warnings(manifest, observed),
+    Plan { changes, warnings }
+}
+
+/// What the decision about a step is taken from, beside the step.
+struct Known<'a> {
+    manifest: &'a Manifest,
+    observed: &'a Observed,
+    request: &'a Request,
+    objects: Objects<'a>,
+    /// The steps so far whose key is sure to differ from that of their record, also where it is
+    /// not known yet.
+    moved: BTreeSet<Address>,
+}
+
+impl Known<'_> {
+    fn decide(&mut self, step: &Step, fingerprint: &Fingerprint) -> (Action, Vec<Reason>) {
+        let requested = self
+            .request
+            .replace
+            .contains(&step.address)
+            .then_some(Reason::Requested);
+        let past = self.manifest.steps.get(&step.address);
+        let unfinished = past
+            .and_then(|past| past.unfinished.as_ref())
+            .map(|how| match how {
+                Unfinished::Failed => Reason::FailedLastTime,
+                Unfinished::Interrupted => Reason::Interrupted,
+            });
+        let Some(record) = past.and_then(|past| past.record.as_ref()) else {
+            let reasons = unfinished.into_iter().chain(requested).collect::<Vec<_>>();
+            let first = if reasons.is_empty() {
+                vec![Reason::FirstTime]
+            } else {
+                reasons
+            };
+            return (Action::Create, first);
+        };
+        let mut reasons = self.changed_inputs(step, fingerprint, record);
+        if !reasons.is_empty() {
+            self.moved.insert(step.address.clone());
+        }
+        let damage = self.observed.damage.get(&step.address);
+        reasons.extend(damage.into_iter().flatten().map(|damage| match damage {
+            Damage::Missing(path) => Reason::Missing { path: path.clone() },
+            Damage::Altered(path) => Reason::Altered { path: path.clone() },
+            Damage::Foreign(path) => Reason::Foreign { path: path.clone() },
+            Damage::ImageGone(name) => Reason::ImageGone { name: name.clone() },
+        }));
+        reasons.extend(unfinished);
+        reasons.extend(requested);
+        if !reasons.is_empty() {
+            return (Action::Run, reasons);
+        }
+        undecided(fingerprint)
+    }
+
+    /// Names the inputs whose value is sure to differ from the recorded one.
+    fn changed_inputs(
+        &self,
+        step: &Step,
+        fingerprint: &Fingerprint,
+        record: &Record,
+    ) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        for (name, new) in &fingerprint.inputs {
+            match record.inputs.get(name) {
+                Some(old) => {
+                    let reason = Reason::of_values(name, old, new);
+                    reasons.extend(
+                        reason
+                            .map(|reason| in_detail(step, name, (old, new), reason, self.objects)),
+                    );
+                }
+                None => reasons.push(Reason::Value {
+                    input: name.clone(),
+                    old: None,
+                    new: Some(shown(new)),
+                }),
+            }
+        }
+        for (name, source) in &fingerprint.unknown {
+            if let Source::KeyOf(made) = source
+                && self.moved.contains(made)
+                && let Some(before) = self.manifest.record(made)
+                && record.inputs.get(name) == Some(&Input::Made(before.key))
+            {
+                let input = name.clone();
+                reasons.push(Reason::Rebuilt { input });
+            }
+        }
+        for (name, old) in &record.inputs {
+            let unknown = fingerprint
+                .unknown
+                .iter()
+                .any(|(unknown, _)| unknown == name);
+            if !fingerprint.inputs.contains_key(name) && !unknown {
+                reasons.push(Reason::Value {
+                    input: name.clone(),
+                    old: Some(shown(old)),
+                    new: None,
+                });
+            }
+        }
+        reasons
     }
 }
 
-fn decide(
-    step: &Step,
-    fingerprint: &Fingerprint,
-    past: Option<&Past>,
-    observed: &Observed,
-    request: &Request,
-    objects: Objects<'_>,
-) -> (Action, Vec<Reason>) {
-    let requested = request
-        .replace
-        .contains(&step.address)
-        .then_some(Reason::Requested);
-    let unfinished = past
-        .and_then(|past| past.unfinished.as_ref())
-        .map(|how| match how {
-            Unfinished::Failed => Reason::FailedLastTime,
-            Unfinished::Interrupted => Reason::Interrupted,
-        });
-    let Some(record) = past.and_then(|past| past.record.as_ref()) else {
-        let reasons = unfinished.into_iter().chain(requested).collect::<Vec<_>>();
-        let first = if reasons.is_empty() {
-            vec![Reason::FirstTime]
-        } else {
-            reasons
-        };
-        return (Action::Create, first);
-    };
-    let mut reasons = changed_inputs(step, fingerprint, record, objects);
-    let damage = observed.damage.get(&step.address).into_iter().flatten();
-    reasons.extend(damage.map(|damage| match damage {
-        Damage::Missing(path) => Reason::Missing { path: path.clone() },
-        Damage::Altered(path) => Reason::Altered { path: path.clone() },
-        Damage::Foreign(path) => Reason::Foreign { path: path.clone() },
-        Damage::ImageGone(name) => Reason::ImageGone { name: name.clone() },
-    }));
-    reasons.extend(unfinished);
-    reasons.extend(requested);
-    if !reasons.is_empty() {
-        return (Action::Run, reasons);
+/// Shows the value of an input that the other side has not got; of a digest nobody learns anything.
+fn shown(input: &Input) -> String {
+    match input {
+        Input::File(_) | Input::Document(_) | Input::Tree(_) => "set".to_owned(),
+        Input::Stated { words, digest: _ } => words.clone(),
+        Input::Text(_) | Input::List(_) | Input::Map(_) | Input::Image(_) | Input::Made(_) => {
+            input.shown()
+        }
     }
+}
+
+/// Decides about a step of which nothing known has changed.
+fn undecided(fingerprint: &Fingerprint) -> (Action, Vec<Reason>) {
     // A base image that the engine has not got has to be brought before anything is known of it.
     let awaited: Vec<_> = fingerprint
         .unknown
@@ -118,61 +205,18 @@ fn decide(
     if !awaited.is_empty() {
         return (Action::Run, awaited);
     }
-    let waits: Vec<_> = fingerprint
-        .unknown
-        .iter()
-        .filter_map(|(name, source)| {
-            let step = source.step()?.clone();
-            Some(Reason::WaitsFor {
-                input: name.clone(),
-                step,
-            })
-        })
-        .collect();
-    if waits.is_empty() {
-        (Action::Reuse, waits)
-    } else {
-        (Action::MayRun, waits)
+    if fingerprint.unknown.is_empty() {
+        return (Action::Reuse, Vec::new());
     }
-}
-
-/// Names the inputs whose known value differs from the recorded one.
-fn changed_inputs(
-    step: &Step,
-    fingerprint: &Fingerprint,
-    record: &Record,
-    objects: Objects<'_>,
-) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    for (name, new) in &fingerprint.inputs {
-        match record.inputs.get(name) {
-            Some(old) => {
-                let reason = Reason::of_values(name, old, new);
-                reasons.extend(
-                    reason.map(|reason| in_detail(step, name, (old, new), reason, objects)),
-                );
-            }
-            None => reasons.push(Reason::Value {
-                input: name.clone(),
-                old: None,
-                new: Some(new.shown()),
-            }),
-        }
-    }
-    for (name, old) in &record.inputs {
-        let unknown = fingerprint
-            .unknown
-            .iter()
-            .any(|(unknown, _)| unknown == name);
-        if !fingerprint.inputs.contains_key(name) && !unknown {
-            reasons.push(Reason::Value {
-                input: name.clone(),
-                old: Some(old.shown()),
-                new: None,
-            });
-        }
-    }
-    reasons
+    let sources = fingerprint.unknown.iter().map(|(_, source)| source);
+    let steps: BTreeSet<_> = sources.filter_map(Source::step).cloned().collect();
+    let names = fingerprint.unknown.iter().map(|(name, _)| name);
+    let inputs: BTreeSet<_> = names.cloned().collect();
+    let waits = Reason::WaitsFor {
+        steps: steps.into_iter().collect(),
+        inputs: inputs.into_iter().collect(),
+    };
+    (Action::MayRun, vec![waits])
 }
 
 /// Adds to a reason what the kept listings and documents tell.
@@ -210,6 +254,7 @@ fn diff_lines(old: &str, new: &str) -> Vec<DiffLine> {
     let groups = diff.grouped_ops(1);
     let changes = groups.iter().flatten().flat_map(|op| diff.iter_changes(op));
     changes
+        .filter(|change| change.tag() != ChangeTag::Equal || !change.value().trim().is_empty())
         .map(|change| DiffLine {
             sign: match change.tag() {
                 ChangeTag::Delete => '-',
@@ -251,19 +296,29 @@ fn warnings(manifest: &Manifest, observed: &Observed) -> Vec<String> {
             manifest.damaged
         ));
     }
-    let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let pasts = manifest.steps.values();
+    let leavings: BTreeSet<&RelPath> = pasts.flat_map(|past| &past.leavings.files).collect();
+    let mut folders: BTreeMap<(&str, bool), Vec<&str>> = BTreeMap::new();
     for stray in &observed.strays {
         let folder = stray
             .as_str()
             .rsplit_once('/')
             .map_or("", |(folder, _)| folder);
-        folders.entry(folder).or_default().push(stray.file_name());
+        let files = folders
+            .entry((folder, leavings.contains(stray)))
+            .or_default();
+        files.push(stray.file_name());
     }
-    for (folder, names) in folders {
-        warnings.push(format!(
-            "{folder} has files that builder did not make and leaves alone: {}",
-            names.join(", ")
-        ));
+    for ((folder, leavings), names) in folders {
+        let what = if leavings {
+            "files of a run that was cut off, which the next apply removes"
+        } else {
+            "files that builder did not make and leaves alone"
+        };
+        warnings.push(format!("{folder} has {what}: {}", names.join(", ")));
     }
     warnings
 }
+
+#[cfg(test)]
+mod tests;

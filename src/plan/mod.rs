@@ -4,6 +4,7 @@
 //! is ever taken from one.
 
 mod diff;
+mod last_package;
 mod reason;
 mod show;
 

@@ -90,17 +90,24 @@ pub enum Reason {
     Interrupted,
     /// The user asked for it.
     Requested,
-    /// A value that it reads turns up only when another step has run.
+    /// Values that it reads turn up only when other steps have run.
     WaitsFor {
-        /// The input.
-        input: String,
-        /// The step.
-        step: Address,
+        /// The steps.
+        steps: Vec<Address>,
+        /// The inputs.
+        inputs: Vec<String>,
     },
     /// A value that it reads turns up only when it runs.
     Awaits {
         /// What is awaited.
         what: String,
+    },
+    /// A package whose content changes under the version that it has.
+    Revision {
+        /// The version of the last package.
+        version: String,
+        /// The revision that the next one has if the version stays.
+        next: u32,
     },
     /// No configuration asks for it any more.
     NotConfigured {
@@ -160,7 +167,8 @@ impl Reason {
                 }
             }
             (Input::Map(old), Input::Map(new)) => {
-                let entry = |(name, value): (&String, &String)| format!("{name}={value}");
+                let entry =
+                    |(name, value): (&String, &String)| format!("{name}={}", one_line(value));
                 let added = new
                     .iter()
                     .filter(|(name, value)| old.get(*name) != Some(value))
@@ -220,7 +228,7 @@ impl fmt::Display for Reason {
                 (None, None) => write!(f, "{input} changed"),
             },
             Self::Bytes { input } => write!(f, "{input} changed"),
-            Self::Image { input, old, new } => write!(f, "{input} is another image: {old} → {new}"),
+            Self::Image { input, old, new } => write!(f, "{input}: {old} → {new}"),
             Self::Rebuilt { input } => write!(f, "{input} is made from other inputs"),
             Self::Missing { path } => write!(f, "missing: {path}"),
             Self::Altered { path } => write!(f, "altered on disk: {path}"),
@@ -229,10 +237,15 @@ impl fmt::Display for Reason {
             Self::FailedLastTime => f.write_str("failed last time"),
             Self::Interrupted => f.write_str("interrupted last time"),
             Self::Requested => f.write_str("requested by --replace"),
-            Self::WaitsFor { input, step } => {
-                write!(f, "waits for {step}: skipped if {input} stays the same")
+            Self::WaitsFor { steps, inputs } => {
+                let steps: Vec<_> = steps.iter().map(ToString::to_string).collect();
+                let (steps, inputs) = (listed(&steps, "and"), listed(inputs, "or"));
+                write!(f, "waits for {steps}: skipped without a change in {inputs}")
             }
             Self::Awaits { what } => f.write_str(what),
+            Self::Revision { version, next } => {
+                write!(f, "revision grows to {next} if the version stays {version}")
+            }
             Self::NotConfigured { files, image } => {
                 f.write_str("in no configuration any more")?;
                 match (files, image) {
@@ -244,6 +257,26 @@ impl fmt::Display for Reason {
                 }
             }
         }
+    }
+}
+
+/// Lists names as a sentence does.
+fn listed(names: &[String], last: &str) -> String {
+    match names {
+        [] => String::new(),
+        [name] => name.clone(),
+        [names @ .., name] => format!("{} {last} {name}", names.join(", ")),
+    }
+}
+
+/// Shortens a value to what fits a line of a plan.
+fn one_line(value: &str) -> String {
+    let line = value.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(60).collect();
+    if short == value {
+        short
+    } else {
+        format!("{short}…")
     }
 }
 

@@ -32,11 +32,13 @@ pub fn show(plan: &Plan, style: Style) -> String {
             paint("warning", color(AnsiColor::Yellow).bold())
         );
     }
-    let shown: Vec<_> = plan
+    let mut shown: Vec<_> = plan
         .changes
         .iter()
         .filter(|change| style.verbose || change.action != Action::Reuse)
         .collect();
+    // What all flavours share comes first, then one flavour after the other, each in its order.
+    shown.sort_by_key(|change| change.address.flavour());
     let width = shown
         .iter()
         .map(|change| change.address.as_str().len())
@@ -95,11 +97,11 @@ fn show_change(text: &mut String, change: &Change, width: usize, style: Style) {
                     '-' => color(AnsiColor::Red),
                     _ => Ansi::new().dimmed(),
                 };
-                let _ = writeln!(
-                    text,
-                    "        {}",
-                    paint(&format!("{} {}", line.sign, line.text), style)
-                );
+                let line = format!("{} {}", line.sign, line.text);
+                let _ = match line.trim_end() {
+                    "" => writeln!(text),
+                    line => writeln!(text, "        {}", paint(line, style)),
+                };
             }
             if lines.len() > limit {
                 let _ = writeln!(text, "        … and {} more lines", lines.len() - limit);

@@ -2,8 +2,6 @@
 
 use std::io::Write;
 
-use serde::Serialize;
-
 use crate::report::{Event, Observer};
 
 /// The version of the events' format.
@@ -12,13 +10,6 @@ pub const VERSION: u32 = 1;
 /// Writes events as JSON lines.
 pub struct JsonLines<W> {
     out: W,
-}
-
-#[derive(Serialize)]
-struct Versioned<'a> {
-    version: u32,
-    #[serde(flatten)]
-    event: &'a Event,
 }
 
 impl<W: Write + Send> JsonLines<W> {
@@ -30,12 +21,10 @@ impl<W: Write + Send> JsonLines<W> {
 
 impl<W: Write + Send> Observer for JsonLines<W> {
     fn event(&mut self, event: &Event) {
-        let text = serde_json::to_string(&Versioned {
-            version: VERSION,
-            event,
-        })
-        .expect("an event has string keys and finite numbers only");
+        let mut object =
+            serde_json::to_value(event).expect("an event has string keys and finite numbers only");
+        object["version"] = VERSION.into();
         // A reader that closed the pipe has seen enough; the run goes on.
-        let _ = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
+        let _ = writeln!(self.out, "{object}").and_then(|()| self.out.flush());
     }
 }

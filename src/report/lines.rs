@@ -39,6 +39,9 @@ pub(super) fn failure(step: &str, error: &Failure) -> Vec<String> {
     lines.extend(error.tail.iter().map(|line| format!("  | {line}")));
     lines.push(format!("  whole log: {}", error.log.display()));
     lines.extend(error.help.iter().map(|help| format!("  help: {help}")));
+    lines.push(format!(
+        "  again, with what it says: add --target {step} --verbose"
+    ));
     lines
 }
 
@@ -84,12 +87,20 @@ impl<W: Write + Send> Observer for PlainLines<W> {
             }
             Event::Finished {
                 ran,
+                removed,
                 skipped,
                 failed,
                 not_run,
                 seconds,
             } => {
-                self.line(&finished(*ran, *skipped, *failed, *not_run, *seconds));
+                let counts = [
+                    (*ran, "ran"),
+                    (*removed, "removed"),
+                    (*skipped, "skipped"),
+                    (*failed, "failed"),
+                    (*not_run, "not run"),
+                ];
+                self.line(&finished(&counts, *seconds));
             }
         }
     }

@@ -88,6 +88,8 @@ pub enum Event {
     Finished {
         /// How many steps ran.
         ran: usize,
+        /// Of how many what they had left was removed.
+        removed: usize,
         /// How many had no need to.
         skipped: usize,
         /// How many failed.
@@ -118,18 +120,13 @@ pub trait Observer: Send {
     fn event(&mut self, event: &Event);
 }
 
-/// The end of a run in one line of words.
-fn finished(ran: usize, skipped: usize, failed: usize, not_run: usize, seconds: f64) -> String {
-    let parts: Vec<_> = [
-        (ran, "ran"),
-        (skipped, "skipped"),
-        (failed, "failed"),
-        (not_run, "not run"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, words)| format!("{count} {words}"))
-    .collect();
+/// The end of a run in one line of words: counts with what they count, and how long it took.
+fn finished(counts: &[(usize, &str)], seconds: f64) -> String {
+    let parts: Vec<_> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
     let what = if parts.is_empty() {
         "nothing to do".to_owned()
     } else {

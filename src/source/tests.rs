@@ -190,29 +190,4 @@ proptest! {
             prop_assert_eq!(expected, again);
         }
     }
-
-    #[test]
-    fn an_unpacked_archive_equals_what_was_packed(nodes in nodes(), epoch in 0u64..1 << 33) {
-        let dir = tempfile::tempdir().unwrap();
-        let (root, out) = (dir.path().join("src"), dir.path().join("out"));
-        fs::create_dir_all(&root).unwrap();
-        fs::create_dir_all(&out).unwrap();
-        write(&root, &nodes);
-        let Ok(Scan { tree, .. }) = scan(&root, &[]) else {
-            return Ok(());
-        };
-        let mut bytes = Vec::new();
-        let prefix = "a/source".to_owned();
-        crate::archive::pack_tree(root, tree.clone(), prefix, epoch, Default::default())(&mut bytes)
-            .unwrap();
-        let limits = crate::archive::Limits { entries: 1000, bytes: 10_000 };
-        let unpacked = crate::archive::unpack(
-            &bytes[..],
-            &out,
-            crate::archive::Strip::Nothing,
-            limits,
-        );
-        prop_assert_eq!(&read_tree(&out.join("a/source")).unwrap(), &tree);
-        prop_assert_eq!(read_tree(&out).unwrap(), unpacked.unwrap());
-    }
 }

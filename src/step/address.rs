@@ -28,6 +28,18 @@ pub enum Part {
     Dependencies,
     /// All wheels, made by a buildscript.
     Wheels,
+    /// The virtual environment with the dependencies in it.
+    Venv,
+    /// The project, installed into the virtual environment.
+    Application,
+    /// The distribution package.
+    Package,
+    /// The rendered dockerfile of the runtime image.
+    RuntimeDockerfile,
+    /// The runtime image.
+    RuntimeImage,
+    /// The check of package and runtime image.
+    Check,
 }
 
 impl Part {
@@ -40,6 +52,12 @@ impl Part {
             Self::Wheel => "wheel",
             Self::Dependencies => "dependencies",
             Self::Wheels => "wheels",
+            Self::Venv => "venv",
+            Self::Application => "application",
+            Self::Package => "package",
+            Self::RuntimeDockerfile => "runtime-dockerfile",
+            Self::RuntimeImage => "runtime-image",
+            Self::Check => "check",
         }
     }
 }

@@ -18,6 +18,13 @@ pub enum Input {
     List(Vec<String>),
     /// Names with values.
     Map(BTreeMap<String, String>),
+    /// Content that people know by a few words.
+    Stated {
+        /// The words.
+        words: String,
+        /// The digest of the content.
+        digest: Digest,
+    },
     /// The bytes of a file.
     File(Digest),
     /// A text that is kept, so that its difference can be shown.
@@ -48,6 +55,9 @@ impl Input {
                     hasher.text(name).text(value);
                 }
             }
+            Self::Stated { words, digest } => {
+                hasher.text("stated").text(words).digest(digest);
+            }
             Self::File(digest) => {
                 hasher.text("file").digest(digest);
             }
@@ -70,6 +80,7 @@ impl Input {
     pub fn shown(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
+            Self::Stated { words, digest } => format!("{words} ({})", &digest.short()[..6]),
             Self::List(items) => format!("[{}]", items.join(", ")),
             Self::Map(entries) => {
                 let entries: Vec<_> = entries
@@ -107,8 +118,24 @@ pub enum Facet {
     Requirements,
     /// The project's name as its wheel states it.
     Project,
-    /// The wheels, by name and bytes.
-    Wheels,
+    /// The headers of the project's metadata, without its requirements.
+    Metadata,
+    /// The project's own wheel, by name and bytes.
+    OwnWheel,
+    /// The wheels of the dependencies, by name and bytes.
+    DependencyWheels,
+    /// An archive of what a stage of the virtual environment installed.
+    Content,
+    /// What is known of that content: commands, modules, libraries, licences.
+    Report,
+    /// A distribution package.
+    Package,
+    /// The version of the project in that package.
+    PackageVersion,
+    /// The revision of that package.
+    PackageRevision,
+    /// What is in that package, its revision left out.
+    PackageContent,
 }
 
 /// Where the value of a named input is found.

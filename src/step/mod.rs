@@ -8,18 +8,27 @@
 //! | probe | the base image's id, the probe's own text |
 //! | render | the rendered text, its path |
 //! | image | the dockerfile, the base image's id, the facts of the probe |
+//! | venv | the wheels of the stage, the stage before, the image's key, the base image's facts, the project's name, the epoch, the program's own text |
+//! | package | the contents and reports of both stages, the metadata, the facts, scripts, units and files by content, the settings, the epoch |
+//! | runtime dockerfile | the template, the base's name, the reports, the metadata, the facts, the settings of the image |
+//! | runtime image | the dockerfile, the contents of both stages, the base's id |
+//! | check | the package, the runtime image's key, the reports, the commands, the program's own text |
 //! | wheel run | the source tree¹, the image's key, the requirements², pip's settings and files, the buildscript's path, the build environment, the version from git, the epoch, the names of secrets³, the run's own procedure |
 //!
 //! ¹ only where the project itself is built. ² only for the dependencies. ³ a secret's value, the CA
 //! bundle and the proxies are how bytes travel, not what they are: they enter no key.
 
 mod address;
+pub mod check;
 pub mod copy;
 mod fingerprint;
 pub mod image;
 mod input;
+pub mod package;
 pub mod probe;
 pub mod render;
+pub mod runtime;
+pub mod venv;
 pub mod wheel;
 
 use std::collections::BTreeMap;
@@ -50,6 +59,16 @@ pub enum Kind {
     Image(image::Image),
     /// Makes wheels in a container.
     Wheel(Box<wheel::WheelRun>),
+    /// Installs wheels into the virtual environment.
+    Venv(venv::Venv),
+    /// Makes a distribution package.
+    Package(Box<package::PackageStep>),
+    /// Renders the dockerfile of the runtime image.
+    RuntimeDockerfile(Box<runtime::RuntimeDockerfile>),
+    /// Builds the runtime image.
+    RuntimeImage(runtime::RuntimeImageStep),
+    /// Checks package and runtime image.
+    Check(check::Check),
 }
 
 /// A named input: where its value is found.
@@ -64,6 +83,11 @@ impl Step {
             Kind::Render(render) => render.inputs(),
             Kind::Image(image) => image.inputs(),
             Kind::Wheel(wheel) => wheel.inputs(),
+            Kind::Venv(venv) => venv.inputs(),
+            Kind::Package(package) => package.inputs(),
+            Kind::RuntimeDockerfile(dockerfile) => dockerfile.inputs(),
+            Kind::RuntimeImage(image) => image.inputs(),
+            Kind::Check(check) => check.inputs(),
         }
     }
 
@@ -73,7 +97,13 @@ impl Step {
             Kind::Copy(copy) => copy.predicted(),
             Kind::Probe(probe) => probe.predicted(),
             Kind::Render(render) => render.predicted(),
-            Kind::Image(_) | Kind::Wheel(_) => BTreeMap::new(),
+            Kind::Image(_)
+            | Kind::Wheel(_)
+            | Kind::Venv(_)
+            | Kind::Package(_)
+            | Kind::RuntimeDockerfile(_)
+            | Kind::RuntimeImage(_)
+            | Kind::Check(_) => BTreeMap::new(),
         }
     }
 
@@ -85,6 +115,11 @@ impl Step {
             Kind::Render(render) => render.summary(),
             Kind::Image(image) => image.summary(),
             Kind::Wheel(wheel) => wheel.summary(),
+            Kind::Venv(venv) => venv.summary(),
+            Kind::Package(package) => package.summary(),
+            Kind::RuntimeDockerfile(dockerfile) => dockerfile.summary(),
+            Kind::RuntimeImage(image) => image.summary(),
+            Kind::Check(check) => check.summary(),
         }
     }
 
@@ -96,6 +131,11 @@ impl Step {
             Kind::Render(_) => "render",
             Kind::Image(_) => "image",
             Kind::Wheel(_) => "wheel run",
+            Kind::Venv(_) => "venv",
+            Kind::Package(_) => "package",
+            Kind::RuntimeDockerfile(_) => "runtime dockerfile",
+            Kind::RuntimeImage(_) => "runtime image",
+            Kind::Check(_) => "check",
         }
     }
 }

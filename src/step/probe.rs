@@ -49,6 +49,11 @@ impl Probe {
     }
 
     pub(super) fn summary(&self) -> String {
-        format!("probe {}", self.image.as_str())
+        let verb = if self.id.is_some() {
+            "probe"
+        } else {
+            "pull and probe"
+        };
+        format!("{verb} {}", self.image.as_str())
     }
 }

@@ -24,7 +24,7 @@ impl Render {
         let Self { path, text: _ } = self;
         vec![
             ("path".to_owned(), Source::text(path.as_str())),
-            ("text".to_owned(), Source::Known(self.document())),
+            ("dockerfile".to_owned(), Source::Known(self.document())),
         ]
     }
 

@@ -56,6 +56,8 @@ pub enum Work {
         source: Address,
         /// The script's path in the source.
         script: RelPath,
+        /// The project's name as its `pyproject.toml` states it: which wheel is its own.
+        project: Option<String>,
         /// How a version taken from git is handed in.
         version: Handover,
     },
@@ -64,6 +66,8 @@ pub enum Work {
 /// How a version taken from git is handed in to a build that has no git.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Handover {
+    /// The version, or where only the build can tell it, the commit.
+    pub version: String,
     /// Variables of the run.
     pub variables: BTreeMap<String, String>,
     /// Texts by their path in the source, where they take the place of what is there.
@@ -73,20 +77,31 @@ pub struct Handover {
 impl Handover {
     /// Adds the input, where a version is handed in.
     fn input(&self, inputs: &mut Vec<NamedSource>) {
-        let Self { variables, files } = self;
-        let mut entries = variables.clone();
-        entries.extend(
-            files
-                .iter()
-                .map(|(path, text)| (format!("file {path}"), text.clone())),
-        );
-        setting(inputs, "version from git", !entries.is_empty(), || {
-            Source::Known(Input::Map(entries))
-        });
+        let Self {
+            version,
+            variables,
+            files,
+        } = self;
+        if version.is_empty() && variables.is_empty() && files.is_empty() {
+            return;
+        }
+        let mut hasher = ContentHasher::new("builder version hand-over v1");
+        for entries in [variables, files] {
+            hasher.count(entries.len());
+            for (name, value) in entries {
+                hasher.text(name).text(value);
+            }
+        }
+        // People read the version; the key needs every byte that is handed in.
+        let stated = Input::Stated {
+            words: version.clone(),
+            digest: hasher.finish(),
+        };
+        inputs.push(("version from git".to_owned(), Source::Known(stated)));
     }
 }
 
-/// pip's settings with the digests of the files that they name.
+/// pip's settings with the files that they name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PipInputs {
     /// The settings.
@@ -98,15 +113,16 @@ pub struct PipInputs {
 /// A file of the source that steers pip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipText {
-    /// The digest of its bytes.
-    pub digest: Digest,
+    /// Its bytes, as they were read when the plan was made: what is hashed is what pip gets, whatever
+    /// becomes of the copy of the source meanwhile.
+    pub bytes: Vec<u8>,
     /// The files that it includes by `-r` or `-c`.
     pub includes: Vec<RelPath>,
 }
 
 impl PipInputs {
-    /// Returns the project's files among `files` with everything that they include.
-    pub fn reached(&self, files: &[PipFile]) -> BTreeMap<RelPath, Digest> {
+    /// Returns the bytes of the project's files among `files`, and of everything that they include.
+    pub fn reached<'a>(&'a self, files: &'a [PipFile]) -> BTreeMap<&'a RelPath, &'a [u8]> {
         let mut reached = BTreeMap::new();
         let mut ahead: Vec<&RelPath> = files
             .iter()
@@ -117,7 +133,7 @@ impl PipInputs {
             .collect();
         while let Some(path) = ahead.pop() {
             if let Some(text) = self.files.get(path)
-                && reached.insert(path.clone(), text.digest).is_none()
+                && reached.insert(path, text.bytes.as_slice()).is_none()
             {
                 ahead.extend(&text.includes);
             }
@@ -135,8 +151,8 @@ impl PipInputs {
                 PipFile::Project(path) => hasher.text("project").text(path.as_str()),
             };
         }
-        for (path, digest) in self.reached(files) {
-            hasher.text(path.as_str()).digest(&digest);
+        for (path, bytes) in self.reached(files) {
+            hasher.text(path.as_str()).digest(&Digest::of(bytes));
         }
         Source::Known(Input::File(hasher.finish()))
     }
@@ -144,7 +160,7 @@ impl PipInputs {
 
 /// An input for a setting that differs from its default. A setting at its default is no input, so
 /// that a setting that a later version adds changes no key of those who do not use it.
-fn setting(
+pub(super) fn setting(
     inputs: &mut Vec<NamedSource>,
     name: &str,
     is_set: bool,
@@ -191,7 +207,7 @@ impl WheelRun {
                 ));
                 let step = wheel.clone();
                 inputs.push((
-                    "project".to_owned(),
+                    "project name".to_owned(),
                     Source::Output {
                         step,
                         facet: Facet::Project,
@@ -205,6 +221,8 @@ impl WheelRun {
             Work::Buildscript {
                 source,
                 script,
+                // It is read from the source, which is an input as a whole.
+                project: _,
                 version,
             } => {
                 inputs.push(("source".to_owned(), tree_of(source)));

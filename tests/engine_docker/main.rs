@@ -89,6 +89,7 @@ impl Site {
             labels: self.labels(),
             uploads: Vec::new(),
             downloads: Vec::new(),
+            network: true,
         }
     }
 

@@ -51,7 +51,7 @@ fn poetry_makes_wheels() {
 #[test]
 fn hatchling_makes_wheels_for_two_flavours_at_once() {
     let site = Site::with("hatchling").config(
-        "deb:\n  base_image: base-cpython-debian12\ntrixie:\n  base_image: base-cpython-debian13\n",
+        "deb:\n  package: none\n  base_image: base-cpython-debian12\ntrixie:\n  base_image: base-cpython-debian13\n",
     );
     site.write(".build.yml", "deb:\ntrixie:\n");
     let expected = ["hatchling_project-0.2.0-py3-none-any.whl", SIX];

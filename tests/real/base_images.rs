@@ -70,7 +70,8 @@ fn every_broken_promise_of_a_base_image_is_named() {
 #[test]
 fn a_base_image_that_nobody_has_is_named() {
     // The registry is a port where nothing listens.
-    let site = Site::with("flit").config("deb:\n  base_image: 127.0.0.1:9/nobody/has:this\n");
+    let site = Site::with("flit")
+        .config("deb:\n  package: none\n  base_image: 127.0.0.1:9/nobody/has:this\n");
     let ended = site
         .apply()
         .ends_with(1)

@@ -44,7 +44,7 @@ fn only_what_a_change_reaches_runs_again() {
     let base = format!("builder-test-moving-{}", std::process::id());
     docker(&["tag", BASE, &base]);
     site.owns(&base);
-    let site = site.config(&format!("deb:\n  base_image: {base}\n"));
+    let site = site.config(&format!("deb:\n  package: none\n  base_image: {base}\n"));
     let begun = now();
     site.built();
     assert!(made_containers(&site, &begun));
@@ -76,7 +76,7 @@ fn only_what_a_change_reaches_runs_again() {
         &[
             "~ source            1 file changed: src/my_project/__init__.py",
             "~ deb.wheel         1 file changed: src/my_project/__init__.py",
-            "? deb.dependencies  waits for deb.wheel: skipped if requirements stays the same",
+            "? deb.dependencies  waits for deb.wheel: skipped without a change in project name or requirements",
         ],
     );
     let ended = site.built();
@@ -113,7 +113,7 @@ fn only_what_a_change_reaches_runs_again() {
     plan_says(
         &site,
         &[
-            "~ deb.dockerfile    text changed: +4 -0 lines",
+            "~ deb.dockerfile    dockerfile changed: +4 -0 lines",
             "+ RUN $PKG_INSTALL \\",
             "+         ca-certificates",
             "~ deb.image         dockerfile changed",
@@ -154,7 +154,7 @@ fn what_is_gone_or_altered_or_moved_is_seen() {
         &format!("FROM {BASE}\nENV OTHER=1\n"),
         &[],
     );
-    let site = site.config(&format!("deb:\n  base_image: {base}\n"));
+    let site = site.config(&format!("deb:\n  package: none\n  base_image: {base}\n"));
     site.built();
     let label = site.label().expect("the workspace has a manifest");
     let format = "{{.Repository}}:{{.Tag}}";
@@ -191,9 +191,7 @@ fn what_is_gone_or_altered_or_moved_is_seen() {
     docker(&["tag", &other, &base]);
     plan_says(
         &site,
-        &[&format!(
-            "~ deb.base          base image is another image: {old} → {new}"
-        )],
+        &[&format!("~ deb.base          base image: {old} → {new}")],
     );
     let ended = site.built();
     assert_eq!(

@@ -10,10 +10,15 @@ use crate::tls::{authority, serve};
 
 /// Lays out a project whose build script is all that counts.
 fn scripted(config: &str, script: &str) -> Site {
-    let config = format!("deb:\n  base_image: base-cpython-debian12\n{config}");
+    let config = format!("deb:\n  package: none\n  base_image: base-cpython-debian12\n{config}");
     let site = Site::new().config(&config);
     site.write(".build.yml", "deb:\n  buildscript: build.sh\n");
-    let wheel = "cd $WHEELHOUSE; echo none >a-1-py3-none-any.whl\n";
+    let wheel = "python - <<'END'
+import os, zipfile
+with zipfile.ZipFile(os.environ['WHEELHOUSE'] + '/a-1-py3-none-any.whl', 'w') as wheel:
+    wheel.writestr('a-1.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: a\\nVersion: 1\\n')
+END
+";
     site.write("build.sh", &format!("set -eu\n{script}\n{wheel}"));
     site
 }

@@ -80,7 +80,8 @@ impl Drop for Working {
 
 /// A project whose wheels take as long as the caller says: the value of a secret is part of no key.
 fn slow() -> Site {
-    let site = Site::new().config("deb:\n  base_image: base-cpython-debian12\n  secrets: [NAP]\n");
+    let site = Site::new()
+        .config("deb:\n  package: none\n  base_image: base-cpython-debian12\n  secrets: [NAP]\n");
     site.write(".build.yml", "deb:\n  buildscript: build.sh\n");
     site.write(
         "build.sh",
@@ -141,7 +142,7 @@ fn an_interrupt_in_a_wheel_run_leaves_no_container_and_the_next_apply_goes_on() 
 #[test]
 fn an_interrupt_in_an_image_build_ends_the_build_and_the_next_apply_goes_on() {
     let site = Site::with("flit")
-        .config("deb:\n  base_image: base-cpython-debian12\n  dockerfile_template: slow.j2\n");
+        .config("deb:\n  package: none\n  base_image: base-cpython-debian12\n  dockerfile_template: slow.j2\n");
     let nap = format!("sleep 30{}", std::process::id());
     let template = |command: &str| {
         let text = format!("FROM {{{{ base_image }}}}\nRUN echo napping && {command}\n");

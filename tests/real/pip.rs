@@ -24,7 +24,7 @@ fn shelf(index: &Index, name: &str, base: &str) -> Site {
     let mut site = Site::with("offline");
     let image = index.image(&mut site, name, base);
     site.config(&format!(
-        "deb:\n  base_image: {image}\n  pip:\n    index_url: {URL}\n"
+        "deb:\n  package: none\n  base_image: {image}\n  pip:\n    index_url: {URL}\n"
     ))
 }
 

@@ -63,7 +63,7 @@ fn a_buildscript_that_fails_fails_its_step_with_the_last_lines_and_the_way_to_th
 #[test]
 fn a_build_that_fails_says_what_the_backend_said_and_spares_the_other_flavour() {
     let site = Site::with("failing").config(
-        "deb:\n  base_image: base-cpython-debian12\nscripted:\n  base_image: base-cpython-debian12\n",
+        "deb:\n  package: none\n  base_image: base-cpython-debian12\nscripted:\n  base_image: base-cpython-debian12\n",
     );
     site.write(".build.yml", "deb:\nscripted:\n  buildscript: make.sh\n");
     site.write(

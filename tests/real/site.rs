@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub const BASE: &str = "base-cpython-debian12";
 
 /// The operator's file of most tests: one flavour, `deb`.
-pub const CONFIG: &str = "deb:\n  base_image: base-cpython-debian12\n";
+pub const CONFIG: &str = "deb:\n  package: none\n  base_image: base-cpython-debian12\n";
 
 /// The variables of the caller that reach the engine and the network.
 const PASSED_ON: [&str; 13] = [

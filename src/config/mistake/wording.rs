@@ -55,6 +55,7 @@ impl Mistake {
             Self::BothBinary {
                 other: Some(other), ..
             } => format!("and in {}", other.name()),
+            Self::Delivery(mistake) => mistake.label().to_owned(),
         }
     }
 }

@@ -39,6 +39,14 @@ impl ImageName {
     }
 }
 
+/// Checks a name under which an image is tagged: one without a digest.
+pub fn tag(text: &str) -> Result<ImageName, BadName> {
+    match text.contains('@') {
+        true => Err(BadName::TagDigest),
+        false => ImageName::new(text),
+    }
+}
+
 fn check_name(name: &str) -> Result<(), BadName> {
     if name.len() > 255 {
         return Err(BadName::TooLong(255));

@@ -24,6 +24,36 @@ pub enum Kind {
         /// The variable by which pip takes such a URL too.
         variable: &'static str,
     },
+    /// The format of a package.
+    Format,
+    /// A package that is made.
+    PackageName,
+    /// Who answers for a package.
+    Maintainer,
+    /// An archive section.
+    Section,
+    /// What tells versions for several distributions apart.
+    Suffix,
+    /// An OpenPGP key.
+    SigningKey,
+    /// A file of a systemd unit.
+    Unit,
+    /// The path of a file in a package.
+    Destination,
+    /// A program of an image.
+    Program,
+    /// An argument of a program.
+    Argument,
+    /// A port of an image.
+    Port,
+    /// A directory of an image.
+    Directory,
+    /// The user of an image.
+    User,
+    /// A name under which an image is tagged.
+    Tag,
+    /// A command that the check runs.
+    TestLine,
 }
 
 impl Kind {
@@ -38,6 +68,21 @@ impl Kind {
             Self::Extra => "the name of an extra",
             Self::BinaryChoice => "the name of a Python distribution",
             Self::Index { .. } => "the URL of a package index",
+            Self::Format => "a package format",
+            Self::PackageName => "the name of a package that can be made",
+            Self::Maintainer => "a maintainer",
+            Self::Section => "an archive section",
+            Self::Suffix => "a distribution's suffix",
+            Self::SigningKey => "the name of an OpenPGP key",
+            Self::Unit => "the file of a systemd unit",
+            Self::Destination => "a place for a file of the package",
+            Self::Program => "a program",
+            Self::Argument => "an argument",
+            Self::Port => "a port",
+            Self::Directory => "a directory of the image",
+            Self::User => "a user of the image",
+            Self::Tag => "a tag of the image",
+            Self::TestLine => "a command of the check",
         }
     }
 
@@ -87,6 +132,56 @@ impl Kind {
             }
             (Self::Index { .. }, _) => {
                 "write `https://pypi.example.com/simple` or, for a directory, `file:///srv/wheels`"
+            }
+            (Self::Format, _) => {
+                "write `deb`, `rpm`, or `none` for a flavour that makes no package"
+            }
+            (Self::PackageName, _) => {
+                "use lower-case letters, digits, `+`, `-` and `.`, a letter or digit first: `shop-server`"
+            }
+            (Self::Maintainer, _) => "write `Ada Lovelace <ada@example.org>`",
+            (Self::Section, _) => {
+                "write a section that the archive knows: `python`, `web`, `contrib/net`"
+            }
+            (Self::Suffix, _) => {
+                "use lower-case letters and digits, with dots between: `deb12`, `el9`, `ubuntu24.04`"
+            }
+            (Self::SigningKey, _) => {
+                "write the fingerprint that gpg --list-secret-keys shows, without spaces, or the key's address"
+            }
+            (Self::Unit, BadName::UnitSuffix) => {
+                "name a `.service`, `.socket`, `.timer`, `.path`, `.target` or `.mount` file; other files go under `files`"
+            }
+            (Self::Unit, _) => {
+                "name the file as systemd is to name the unit, with letters, digits and `:-_.@`: `shop.service`"
+            }
+            (Self::Destination, BadName::Directory) => {
+                "write the whole path, the file's name too: `/etc/shop/shop.toml`"
+            }
+            (Self::Destination, BadName::Character(_)) => {
+                "use letters, digits and `._+@:=,~^-`: `/etc/shop/shop.toml`"
+            }
+            (Self::Destination, BadName::Administrator) => "write it below `/usr`, or `/opt`",
+            (Self::Destination, BadName::Merged) => "write `/usr` before it",
+            (Self::Destination, BadName::Unit) => {
+                "list the file under `systemd`: `units: [deploy/shop.service]`"
+            }
+            (Self::Destination, _) => {
+                "write an absolute path below /etc, /usr or /var, or in the package's own directory of /opt"
+            }
+            (Self::Program, _) => "name the program first, then its arguments: `[shop, serve]`",
+            (Self::Argument, _) => "remove the `\\0`: an argument ends there",
+            (Self::Port, _) => {
+                "write the port that the program listens on: `8080`, or `53/udp`; the host's port is chosen when it is run"
+            }
+            (Self::Directory, _) => "write an absolute path: `/var/lib/shop`",
+            (Self::User, BadName::Root) => {
+                "choose a number without rights, such as `10001`; ports below 1024 need no root in a container"
+            }
+            (Self::User, _) => "write the user's number, or user and group: `10001:10001`",
+            (Self::Tag, _) => "write `registry.example.com:5000/team/shop:1`",
+            (Self::TestLine, _) => {
+                "write one line for a shell in each entry: `[shop --version, shop check]`"
             }
         }
     }

@@ -27,7 +27,7 @@ impl Found {
         match node.value {
             Value::Null => Some(Self::Nothing),
             Value::Bool(_) => Some(Self::Bool),
-            Value::Number => Some(Self::Number),
+            Value::Number(_) => Some(Self::Number),
             Value::Text(_) => Some(Self::Text),
             Value::List(_) => Some(Self::List),
             Value::Map(_) => Some(Self::Map),
@@ -54,8 +54,12 @@ impl fmt::Display for Found {
 pub enum Expected {
     /// `true` or `false`.
     Bool,
+    /// A number.
+    Number,
     /// A string.
     Text,
+    /// A string or a number.
+    TextOrNumber,
     /// A list of strings.
     List,
     /// A map of fields, or of names to strings.
@@ -66,7 +70,9 @@ impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bool => "true or false",
+            Self::Number => "a number",
             Self::Text => "a string",
+            Self::TextOrNumber => "a string or a number",
             Self::List => "a list",
             Self::Map => "a map",
         })
@@ -78,9 +84,16 @@ impl Expected {
     pub(in crate::config) fn help(self, found: Found, field: &str) -> String {
         match (self, found) {
             (Self::Bool, _) => format!("write `{field}: true` or `{field}: false`, without quotes"),
-            (Self::Text, Found::Number | Found::Bool) => "put the value in quotes".to_owned(),
-            (Self::Text, Found::Nothing) => "write a value, or remove the entry".to_owned(),
-            (Self::Text, _) => "write one value, without brackets, dashes or fields".to_owned(),
+            (Self::Number, _) => format!("write digits alone, without quotes: `{field}: 2`"),
+            (Self::Text | Self::TextOrNumber, Found::Number | Found::Bool) => {
+                "put the value in quotes".to_owned()
+            }
+            (Self::Text | Self::TextOrNumber, Found::Nothing) => {
+                "write a value, or remove the entry".to_owned()
+            }
+            (Self::Text | Self::TextOrNumber, _) => {
+                "write one value, without brackets, dashes or fields".to_owned()
+            }
             (Self::List, _) => format!(
                 "write it in brackets, `{field}: [a, b]`, or each entry on a line of its own after `- `"
             ),

@@ -1,8 +1,10 @@
 //! The files that both configurations name: their paths are checked, and what is there looked up.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{File, FlavourSettings, Mistake, Mistakes, OperatorFile, ProjectFlavour};
+use crate::config::build::PackageScripts;
 use crate::config::reader::At;
 use crate::config::{FileProblem, FoundFile, Lookup};
 use crate::tree::{BadPath, RelPath};
@@ -19,10 +21,12 @@ pub(super) struct OperatorFiles {
 /// The files of a flavour in `.build.yml`.
 pub(super) struct ProjectFiles {
     pub buildscript: Option<RelPath>,
-    pub postinstall: Option<RelPath>,
     pub constraints: Vec<RelPath>,
     pub build_constraints: Vec<RelPath>,
     pub requirements: Vec<RelPath>,
+    pub scripts: PackageScripts,
+    pub units: Vec<RelPath>,
+    pub files: BTreeMap<String, RelPath>,
 }
 
 impl OperatorFiles {
@@ -41,14 +45,24 @@ impl OperatorFiles {
 
 impl ProjectFiles {
     pub fn look_up(flavour: &ProjectFlavour, files: &mut Files) -> Self {
+        let package = &flavour.package;
         let mut paths =
             |paths: &[At<String>]| paths.iter().filter_map(|path| files.path(path)).collect();
         Self {
             constraints: paths(&flavour.pip.constraints),
             build_constraints: paths(&flavour.pip.build_constraints),
             requirements: paths(&flavour.pip.requirements),
+            units: paths(&package.systemd.units),
             buildscript: { flavour.buildscript.as_ref() }.and_then(|path| files.path(path)),
-            postinstall: { flavour.postinstall.as_ref() }.and_then(|path| files.path(path)),
+            files: { package.files.iter() }
+                .filter_map(|(place, path)| Some((place.value.clone(), files.path(path)?)))
+                .collect(),
+            scripts: PackageScripts {
+                preinstall: { package.preinstall.as_ref() }.and_then(|path| files.path(path)),
+                postinstall: { package.postinstall.as_ref() }.and_then(|path| files.path(path)),
+                preremove: { package.preremove.as_ref() }.and_then(|path| files.path(path)),
+                postremove: { package.postremove.as_ref() }.and_then(|path| files.path(path)),
+            },
         }
     }
 }

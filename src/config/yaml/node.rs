@@ -15,7 +15,8 @@ pub(in crate::config) struct Node {
 pub(in crate::config) enum Value {
     Null,
     Bool(bool),
-    Number,
+    /// As it is written.
+    Number(String),
     Text(String),
     List(Vec<Node>),
     Map(Vec<Entry>),

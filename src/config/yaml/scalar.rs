@@ -8,7 +8,7 @@ pub(super) fn resolve(text: &str) -> Value {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
-        number if is_number(number) => Value::Number,
+        number if is_number(number) => Value::Number(number.to_owned()),
         other => Value::Text(other.to_owned()),
     }
 }
@@ -46,7 +46,7 @@ mod tests {
             let kind = match resolve(text) {
                 Value::Null => "null",
                 Value::Bool(_) => "bool",
-                Value::Number => "number",
+                Value::Number(_) => "number",
                 _ => "text",
             };
             assert_eq!(kind, expected, "{text:?}");

@@ -145,6 +145,7 @@ pub(super) fn body(request: &RunContainer) -> ContainerCreateBody {
                 .collect::<HashMap<_, _>>(),
         ),
         host_config: Some(HostConfig {
+            network_mode: (!request.network).then(|| "none".to_owned()),
             // A command as process 1 would ignore the signal that asks it to end.
             init: Some(true),
             // Lines are read from the attached stream; the engine keeps no copy, which would

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error as ClientError;
-use bollard::query_parameters::ListContainersOptionsBuilder;
+use bollard::query_parameters::{ListContainersOptionsBuilder, TagImageOptionsBuilder};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
@@ -185,6 +185,27 @@ impl Engine for DockerEngine {
         call: &'a Call,
     ) -> BoxFuture<'a, Result<RunOutcome, EngineError>> {
         self.run_container(request, call).boxed()
+    }
+
+    fn tag_image<'a>(
+        &'a self,
+        id: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            // The tag is what follows the last colon behind the last slash; a port is before one.
+            let (repo, tag) = match name.rsplit_once(':') {
+                Some((repo, tag)) if !tag.contains('/') => (repo, tag),
+                _ => (name, "latest"),
+            };
+            let options = TagImageOptionsBuilder::default()
+                .repo(repo)
+                .tag(tag)
+                .build();
+            let tagged = self.client.tag_image(id, Some(options)).await;
+            tagged.map_err(|error| self.failed(format!("tag the image {id} as `{name}`"), &error))
+        }
+        .boxed()
     }
 
     fn remove_image<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::config::build::PipFile;
-use crate::exec::StepError;
 use crate::exec::wheel::file_place;
 use crate::facts::Facts;
 use crate::step::wheel::WheelRun;
-use crate::tree::RelPath;
 
 /// The settings of pip in a container.
 pub(super) struct Pip {
@@ -25,12 +23,7 @@ type File = (String, Vec<u8>, u32);
 
 impl Pip {
     /// Reads the settings, and adds the files that they name to what goes into the container.
-    pub fn new(
-        wheel: &WheelRun,
-        facts: &Facts,
-        files: &mut Vec<File>,
-        read: impl Fn(&RelPath) -> Result<Vec<u8>, StepError>,
-    ) -> Result<Self, StepError> {
+    pub fn new(wheel: &WheelRun, facts: &Facts, files: &mut Vec<File>) -> Self {
         let settings = &wheel.pip.settings;
         let mut index = Vec::new();
         if let Some(url) = &settings.index_url {
@@ -51,8 +44,8 @@ impl Pip {
         if !settings.no_binary.is_empty() {
             index.push(("--no-binary", "PIP_NO_BINARY", settings.no_binary.join(",")));
         }
-        let mut place_all = |list: &[PipFile], kind: &str| -> Result<Vec<String>, StepError> {
-            let mut places = Vec::new();
+        let mut place_all = |list: &[PipFile], kind: &str| {
+            let mut places: Vec<String> = Vec::new();
             for (number, file) in list.iter().enumerate() {
                 let place =
                     file_place(file, number).replace("/operator/", &format!("/operator/{kind}-"));
@@ -61,24 +54,24 @@ impl Pip {
                 }
                 places.push(format!("/{place}"));
             }
-            Ok(places)
+            places
         };
-        let constraints = place_all(&settings.constraints, "constraints")?;
-        let build_constraints = place_all(&settings.build_constraints, "build")?;
-        let requirements = place_all(&settings.requirements, "requirements")?;
+        let constraints = place_all(&settings.constraints, "constraints");
+        let build_constraints = place_all(&settings.build_constraints, "build");
+        let requirements = place_all(&settings.requirements, "requirements");
         let named: Vec<PipFile> = settings.files().cloned().collect();
-        for path in wheel.pip.reached(&named).into_keys() {
+        for (path, bytes) in wheel.pip.reached(&named) {
             let place = file_place(&PipFile::Project(path.clone()), 0);
-            files.push((place, read(&path)?, 0o644));
+            files.push((place, bytes.to_vec(), 0o644));
         }
-        Ok(Self {
+        Self {
             index,
             constraints,
             build_constraints,
             requirements,
             require_hashes: settings.require_hashes,
             splits_constraints: facts.pip_is_at_least(25, 3),
-        })
+        }
     }
 
     fn wheel(&self) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! What a run left in its wheelhouse.
 #![expect(clippy::disallowed_methods, reason = "wheels are read from disk")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -77,31 +77,98 @@ impl Wheelhouse {
         });
     }
 
-    /// Reads the metadata of the one wheel that there must be.
-    pub fn only(&self) -> Result<Metadata, StepError> {
-        let mut wheels = self.wheels.iter();
-        let (Some((name, (path, _))), None) = (wheels.next(), wheels.next()) else {
-            return Err(unusable(
+    /// Returns the name of the one wheel that there must be.
+    pub fn only(&self) -> Result<String, StepError> {
+        let mut names = self.wheels.keys();
+        match (names.next(), names.next()) {
+            (Some(name), None) => Ok(name.clone()),
+            _ => Err(unusable(
                 format!(
                     "the build left {} wheels where one was expected",
                     self.wheels.len()
                 ),
                 "the project's build backend has to make exactly one wheel",
-            ));
-        };
-        let text = metadata(path).map_err(|cause| {
+            )),
+        }
+    }
+
+    /// Finds the project's own wheel: that of its stated name, or else the only one that no other requires.
+    pub fn own(&self, project: Option<&str>) -> Result<Option<String>, StepError> {
+        let project = project.map(normalised);
+        let named = self.wheels.keys().find(|file| {
+            name_and_version(file).is_some_and(|(name, _)| Some(&name) == project.as_ref())
+        });
+        if let Some(named) = named {
+            return Ok(Some(named.clone()));
+        }
+        let mut required = BTreeSet::new();
+        for file in self.wheels.keys() {
+            let metadata = Metadata::parse(&self.metadata(file)?);
+            let names = metadata.requires.iter().map(|line| {
+                let end = line.find(|character: char| {
+                    !(character.is_alphanumeric() || "-_.".contains(character))
+                });
+                normalised(&line[..end.unwrap_or(line.len())])
+            });
+            required.extend(names);
+        }
+        let mut free = self.wheels.keys().filter(|file| {
+            name_and_version(file).is_some_and(|(name, _)| !required.contains(&name))
+        });
+        Ok(match (free.next(), free.next()) {
+            (Some(only), None) => Some(only.clone()),
+            _ => None,
+        })
+    }
+
+    fn metadata(&self, file: &str) -> Result<String, StepError> {
+        let (path, _) = &self.wheels[file];
+        metadata(path).map_err(|cause| {
             unusable(
-                format!("{name} is no wheel: {cause}"),
+                format!("{file} is no wheel: {cause}"),
                 "look at the build backend's settings",
             )
-        })?;
-        Ok(Metadata::parse(&text))
+        })
+    }
+
+    /// Turns the wheels into what the step produces, with what is known of the project's own one.
+    pub fn with_project(
+        self,
+        own: Option<String>,
+        log: &LogSink,
+        flavour: &str,
+        step: &Address,
+    ) -> Result<Produced, StepError> {
+        let text = own
+            .as_deref()
+            .map(|own| self.metadata(own))
+            .transpose()?
+            .unwrap_or_default();
+        let metadata = Metadata::parse(&text);
+        if own.is_some() {
+            log(&format!("{} {}", metadata.name, metadata.version));
+        } else {
+            log("which of the wheels is the project's own cannot be told");
+        }
+        let mut produced = self.produced(flavour, step, own.as_deref())?;
+        let digest = Metadata::digest_without_requirements(&text);
+        produced.facets.extend([
+            (Facet::Requirements, Input::List(metadata.requires)),
+            (Facet::Project, Input::Text(metadata.name)),
+            (Facet::Metadata, Input::File(digest)),
+        ]);
+        Ok(produced)
     }
 
     /// Turns the wheels into what the step produces, each in its place in the workspace.
-    pub fn produced(self, flavour: &str, step: &Address) -> Result<Produced, StepError> {
+    pub fn produced(
+        self,
+        flavour: &str,
+        step: &Address,
+        own: Option<&str>,
+    ) -> Result<Produced, StepError> {
         let mut files = BTreeMap::new();
-        let mut tree = Tree::default();
+        let (mut own_wheel, mut others) = (Tree::default(), Tree::default());
         for (name, (path, digest)) in self.wheels {
             let entry = Entry::File {
                 digest,
@@ -122,18 +189,27 @@ impl Wheelhouse {
                         "look at the workspace's disk",
                     )
                 })?;
+            let tree = if own == Some(name.as_str()) {
+                &mut own_wheel
+            } else {
+                &mut others
+            };
             tree.insert(name, entry.clone());
             files.insert(place, (path, entry));
         }
         Ok(Produced {
             files,
-            facets: BTreeMap::from([(Facet::Wheels, Input::Tree(tree.digest()))]),
+            facets: BTreeMap::from([
+                (Facet::OwnWheel, Input::File(own_wheel.digest())),
+                (Facet::DependencyWheels, Input::File(others.digest())),
+            ]),
             ..Produced::default()
         })
     }
 }
 
-fn metadata(path: &Path) -> Result<String, String> {
+/// Reads the `METADATA` of a wheel.
+pub(in crate::exec) fn metadata(path: &Path) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut archive = zip::ZipArchive::new(file).map_err(|error| error.to_string())?;
     let name = archive
