@@ -3,22 +3,25 @@
 //! Its containers know three things to do. The probe finds a fixed base image. A build of the
 //! project's wheel makes a real zip archive from the source's files, those below `tests/` left out,
 //! that requires what `requires.txt` lists. A build of dependencies makes a wheel of each line that
-//! it is given; a buildscript makes the project's wheel. Equal input gives equal bytes.
+//! it is given; a buildscript makes the project's wheel. Wheels are installed as one file a stage, and
+//! every check is content. Equal input gives equal bytes.
 #![expect(
     clippy::disallowed_methods,
     reason = "what comes out of a container goes to disk, and so may the engine's state"
 )]
 
+mod containers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
-use zip::write::SimpleFileOptions;
 
+use self::containers::{dependencies, installed, project};
 use crate::digest::{ContentHasher, Digest};
 use crate::engine::{
     BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome, TarWriter,
@@ -127,6 +130,10 @@ impl FakeEngine {
         let command = request.command.join(" ");
         let made = if command.contains("probe.sh") {
             BTreeMap::from([("facts.json".to_owned(), FACTS.as_bytes().to_vec())])
+        } else if let Some(settings) = files.get("build/venv.json") {
+            installed(settings, &files)
+        } else if files.contains_key("build/check.json") {
+            BTreeMap::new()
         } else if files.contains_key("build/pip/metadata.txt") {
             dependencies(&files)
         } else {
@@ -187,67 +194,6 @@ fn unpack(uploads: Vec<TarWriter>) -> Result<Files, EngineError> {
         }
     }
     Ok(files)
-}
-
-/// Makes the project's wheel from its source and the image that it is built in.
-fn project(files: &Files, image: &str) -> Files {
-    let mut hasher = ContentHasher::new("fake wheel");
-    hasher.text(image);
-    let sources = files
-        .iter()
-        .filter(|(name, _)| name.starts_with("source/") && !name.starts_with("source/tests/"));
-    for (name, bytes) in sources {
-        hasher.text(name).bytes(bytes);
-    }
-    let requires = files
-        .get("source/requires.txt")
-        .cloned()
-        .unwrap_or_default();
-    let requires: String = String::from_utf8_lossy(&requires)
-        .lines()
-        .map(|line| format!("Requires-Dist: {line}\n"))
-        .collect();
-    let metadata = format!("Metadata-Version: 2.1\nName: fake-project\nVersion: 1.0\n{requires}\n");
-    let wheel = wheel("fake_project-1.0", &metadata, &hasher.finish().to_string());
-    BTreeMap::from([("fake_project-1.0-py3-none-any.whl".to_owned(), wheel)])
-}
-
-/// Makes a wheel of each requirement.
-fn dependencies(files: &Files) -> Files {
-    let lines = files
-        .get("build/pip/metadata.txt")
-        .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    let lines = lines.unwrap_or_default();
-    let made = lines.lines().map(|line| {
-        let name: String = line
-            .chars()
-            .take_while(char::is_ascii_alphanumeric)
-            .collect();
-        let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1\n\n");
-        (
-            format!("{name}-1-py3-none-any.whl"),
-            wheel(&format!("{name}-1"), &metadata, line),
-        )
-    });
-    made.collect()
-}
-
-fn wheel(name: &str, metadata: &str, content: &str) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let members = [
-        (format!("{name}.dist-info/METADATA"), metadata),
-        ("content.py".to_owned(), content),
-    ];
-    for (member, text) in members {
-        archive
-            .start_file(member, SimpleFileOptions::default())
-            .and_then(|()| Ok(archive.write_all(text.as_bytes())?))
-            .expect("an archive in memory can be written");
-    }
-    archive
-        .finish()
-        .expect("an archive in memory can be written")
-        .into_inner()
 }
 
 impl Engine for FakeEngine {

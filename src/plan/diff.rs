@@ -102,13 +102,10 @@ impl Known<'_> {
                 Unfinished::Interrupted => Reason::Interrupted,
             });
         let Some(record) = past.and_then(|past| past.record.as_ref()) else {
-            let reasons = unfinished.into_iter().chain(requested).collect::<Vec<_>>();
-            let first = if reasons.is_empty() {
-                vec![Reason::FirstTime]
-            } else {
-                reasons
+            return match unfinished {
+                Some(how) => (Action::Run, [how].into_iter().chain(requested).collect()),
+                None => (Action::Create, vec![requested.unwrap_or(Reason::FirstTime)]),
             };
-            return (Action::Create, first);
         };
         let mut reasons = self.changed_inputs(step, fingerprint, record);
         if !reasons.is_empty() {
@@ -296,16 +293,26 @@ fn warnings(manifest: &Manifest, observed: &Observed) -> Vec<String> {
             manifest.damaged
         ));
     }
-    let pasts = manifest.steps.values();
-    let leavings: BTreeSet<&RelPath> = pasts.flat_map(|past| &past.leavings.files).collect();
+    // What a step leaves that did not end is dealt with when it runs again: no news.
+    let leavings: BTreeMap<&RelPath, bool> = manifest
+        .steps
+        .values()
+        .flat_map(|past| {
+            let files = past.leavings.files.iter();
+            files.map(|file| (file, past.unfinished.is_none()))
+        })
+        .collect();
     let mut folders: BTreeMap<(&str, bool), Vec<&str>> = BTreeMap::new();
     for stray in &observed.strays {
+        if leavings.get(stray) == Some(&false) {
+            continue;
+        }
         let folder = stray
             .as_str()
             .rsplit_once('/')
             .map_or("", |(folder, _)| folder);
         let files = folders
-            .entry((folder, leavings.contains(stray)))
+            .entry((folder, leavings.contains_key(stray)))
             .or_default();
         files.push(stray.file_name());
     }

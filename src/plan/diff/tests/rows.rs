@@ -198,7 +198,7 @@ fn what_did_not_end_well_runs_again() {
             s.manifest.steps.remove(&step());
             s.manifest.apply(Line::Failed { step: step(), at });
         },
-        &["+ deb.wheel: failed last time", WAITS],
+        &["~ deb.wheel: failed last time", WAITS],
     );
 }
 
@@ -272,6 +272,18 @@ fn what_no_step_is_about_is_a_warning() {
         &[
             "! build/wheelhouse/deb has files of a run that was cut off, which the next apply removes: old.whl",
         ],
+    );
+    // What is going to be made again is no news.
+    check(
+        |s| {
+            s.observed.strays = vec![path("build/wheelhouse/deb/new.whl")];
+            let past = s.manifest.steps.get_mut(&address("deb.wheel")).unwrap();
+            past.leavings
+                .files
+                .insert(path("build/wheelhouse/deb/new.whl"));
+            past.unfinished = Some(Unfinished::Interrupted);
+        },
+        &["~ deb.wheel: interrupted last time", WAITS],
     );
     check(
         |s| s.manifest.damaged = 1,

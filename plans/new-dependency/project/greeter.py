@@ -1,0 +1,1 @@
+"""Greets through a C library."""

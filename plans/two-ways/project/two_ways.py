@@ -1,0 +1,1 @@
+"""Is built in two ways."""
