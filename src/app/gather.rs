@@ -112,7 +112,8 @@ pub async fn gather(
 
     let names = builds
         .iter()
-        .map(|build| build.base_image.clone())
+        .flat_map(|build| [&build.base_image].into_iter().chain(&build.runtime_image))
+        .cloned()
         .collect();
     let disk = {
         let (root, workspace, manifest) = (root.clone(), workspace.clone(), manifest.clone());

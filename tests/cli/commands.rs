@@ -58,6 +58,36 @@ fn a_step_is_explained_with_what_changed_and_its_last_run() {
 }
 
 #[test]
+fn a_dockerfile_is_explained_with_its_whole_difference() {
+    let sandbox = Sandbox::applied();
+    let project = "deb:\n  dependencies:\n    build: [libffi-dev]\n";
+    sandbox.write("project/.build.yml", project);
+    assert_snapshot!(sandbox.run("explain deb.dockerfile"), @r"
+    deb.dockerfile: render deb-builder.dockerfile
+
+    now
+      ~ deb.dockerfile  dockerfile changed: +4 -0 lines
+            + # What the wheels are compiled with and against.
+            + RUN $PKG_INSTALL \
+            +         libffi-dev
+            +
+              # Where wheels go, under the names that build scripts and pip look for.
+
+    inputs
+      dockerfile  [SHORT]   (was [SHORT])
+      path        deb-builder.dockerfile
+      key [DIGEST]
+
+    needs nothing
+
+    last run
+      [TIME], 0.0s, key [DIGEST]
+      left deb-builder.dockerfile
+    [exit 0]
+    ");
+}
+
+#[test]
 fn a_flavour_is_explained_step_by_step() {
     let output = Sandbox::applied().run("explain deb");
     let starts = output.lines().filter(|line| line.starts_with("deb."));
@@ -118,27 +148,29 @@ fn valid_files_are_named_by_their_flavours() {
 #[test]
 fn invalid_files_are_reported_with_every_mistake() {
     let sandbox = Sandbox::new();
-    sandbox.write("project/.build.yml", "deb:\n  buildscrip: x\nrpm:\n");
-    assert_snapshot!(sandbox.exactly("validate --config config.yml project"), @"
+    sandbox.write(
+        "project/.build.yml",
+        "deb:\n  dependencies:\n    build: [a b]\nrpm:\n",
+    );
+    assert_snapshot!(sandbox.exactly("validate --config config.yml project"), @r"
     --- stderr
-    builder::config::unknown_field
+    builder::config::bad_name
 
-      × unknown field `buildscrip`
-       ╭─[project/.build.yml:2:3]
-     1 │ deb:
-     2 │   buildscrip: x
-       ·   ─────┬────
-       ·        ╰── did you mean `buildscript`?
-     3 │ rpm:
+      × `a b` is not the name of a package
+       ╭─[project/.build.yml:3:13]
+     2 │   dependencies:
+     3 │     build: [a b]
+       ·             ─┬─
+       ·              ╰── a space is not allowed here
+     4 │ rpm:
        ╰────
-      help: fields here: buildscript, dependencies, extras, pip, build_environment, secrets, package, name, maintainer, section, revision, preinstall, postinstall, preremove, postremove, systemd, files,
-            image, test
+      help: write each package as an entry of its own: `[libffi-dev, libssl-dev]`
     builder::config::unknown_flavour
 
       × unknown flavour `rpm`
-       ╭─[project/.build.yml:3:1]
-     2 │   buildscrip: x
-     3 │ rpm:
+       ╭─[project/.build.yml:4:1]
+     3 │     build: [a b]
+     4 │ rpm:
        · ─┬─
        ·  ╰── not in config.yml
        ╰────

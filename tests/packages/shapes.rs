@@ -85,7 +85,7 @@ fn a_console_script_with_extras_and_scripts_of_other_languages_are_packed() {
     let mut text = String::from(BUILD);
     write!(
         text,
-        "[project]\nname = \"mixture\"\nversion = \"1!0.5.post1+local.7\"\ndescription = \"Mixes\"\n\
+        "[project]\nname = \"mixture\"\nversion = \"1!0.5.post1+local.7\"\ndescription = \"Scripts of several languages\"\n\
          dynamic = []\n\n[project.optional-dependencies]\nmore = [\"six==1.17.0\"]\n\n\
          [project.scripts]\nmixture = \"mixture:main [more]\"\n\n\
          [tool.setuptools]\nscript-files = [\"bin/mix.sh\", \"bin/mix.awk\"]\n\n{FIND}"

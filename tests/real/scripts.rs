@@ -46,7 +46,7 @@ fn a_buildscript_that_fails_fails_its_step_with_the_last_lines_and_the_way_to_th
     assert!(text.contains("step one is fine"), "{text}");
     site.left_no_container();
     assert!(
-        site.plan().contains("+ deb.wheels  failed last time"),
+        site.plan().contains("~ deb.wheels  failed last time"),
         "{}",
         site.plan()
     );
