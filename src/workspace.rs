@@ -173,12 +173,6 @@ impl Workspace {
         })
     }
 
-    /// Keeps a listing or a document for later explanations.
-    pub fn keep_object(&self, text: &str) -> Result<(), WorkspaceError> {
-        let digest = Digest::of(text.as_bytes());
-        self.keep_object_as(&digest, text)
-    }
-
     /// Keeps a text under the digest of what it describes.
     pub fn keep_object_as(&self, digest: &Digest, text: &str) -> Result<(), WorkspaceError> {
         let path = self.private("objects").join(digest.to_string());

@@ -12,9 +12,6 @@ use crate::manifest::BuiltImage;
 use crate::step::check::{CHECK_PROGRAM, Check};
 use crate::step::{Facet, Input};
 
-/// Where the dockerfile puts the CA bundle.
-const CA_PATH: &str = "/build/ca-bundle.crt";
-
 pub(super) async fn run(host: &Arc<Host>, job: &Job, check: &Check) -> Result<Produced, StepError> {
     let known = Known::gather(host, job, &check.installed, check.name.as_deref())?;
     let mut produced = Produced::default();
@@ -62,7 +59,7 @@ async fn prepared_image(
         dockerfile.push_str(&format!("ARG {variable}\n"));
     }
     if !ca_bundle.is_empty() {
-        args.extend(ca_variables(CA_PATH));
+        args.extend(ca_variables());
     }
     let packages = known.packages(&check.runtime_dependencies);
     if !packages.is_empty() {

@@ -14,9 +14,6 @@ use crate::exec::{Host, Job, Produced, StepError, ca_variables};
 use crate::manifest::BuiltImage;
 use crate::step::image::Image;
 
-/// Where the dockerfile puts the CA bundle.
-const CA_PATH: &str = "/build/ca-bundle.crt";
-
 pub(super) async fn run(host: &Arc<Host>, job: &Job, image: &Image) -> Result<Produced, StepError> {
     let rendered = job
         .needs
@@ -32,7 +29,7 @@ pub(super) async fn run(host: &Arc<Host>, job: &Job, image: &Image) -> Result<Pr
     let ca_bundle = host.ca_bundle(&job.step.address);
     let mut args = host.proxies.clone();
     if !ca_bundle.is_empty() {
-        args.extend(ca_variables(CA_PATH));
+        args.extend(ca_variables());
     }
     let files = vec![
         ("Dockerfile".to_owned(), dockerfile, 0o644),

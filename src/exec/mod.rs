@@ -328,11 +328,13 @@ fn contract(
     }
 }
 
-/// The variables by which tools in a container are told of the CA bundle at `path`.
-fn ca_variables(path: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    crate::template::CA_VARIABLES
-        .into_iter()
-        .map(move |name| (name.to_owned(), path.to_owned()))
+/// Where the CA bundle is in containers and in images that are built.
+const CA_PATH: &str = "/build/ca-bundle.crt";
+
+/// The variables by which tools in a container are told of the CA bundle.
+fn ca_variables() -> impl Iterator<Item = (String, String)> {
+    let names = crate::template::CA_VARIABLES.into_iter();
+    names.map(|name| (name.to_owned(), CA_PATH.to_owned()))
 }
 
 /// Returns all steps that need one of `failed`, directly or not.

@@ -10,7 +10,7 @@ use crate::archive;
 use crate::config::build::PipFile;
 use crate::engine::{Download, RunContainer, Secret, TarWriter};
 use crate::exec::knowledge;
-use crate::exec::{Host, Job, Produced, StepError, ca_variables};
+use crate::exec::{CA_PATH, Host, Job, Produced, StepError, ca_variables};
 use crate::step::Input;
 use crate::step::wheel::{PREPARE_SCRIPT, WheelRun, Work};
 use crate::wheel::pip_requirements;
@@ -28,9 +28,6 @@ const SOURCE_DIR: &str = "/source";
 
 /// Where pip's files are in the container.
 const PIP_FILES: &str = "build/pip";
-
-/// Where the CA bundle is in the container.
-const CA_PATH: &str = "/build/ca-bundle.crt";
 
 pub(super) async fn run(
     host: &Arc<Host>,
@@ -207,7 +204,7 @@ fn environment(host: &Host, job: &Job, wheel: &WheelRun, pip: &Pip) -> BTreeMap<
     }
     env.extend(host.proxies.clone());
     if !host.ca_bundle(&job.step.address).is_empty() {
-        env.extend(ca_variables(CA_PATH));
+        env.extend(ca_variables());
     }
     env.extend(wheel.environment.clone());
     env
