@@ -293,6 +293,16 @@ fn fragments_learn_what_happens() {
     check("preinst", &["upgrade", "1.3-1"], &["upgrade from '1.3-1'"]);
     check("preinst", &["abort-upgrade", "1.5-1"], &[]);
     check("postinst", &["configure", ""], &["install from ''"]);
+    // Over the configuration of a removed package, also when it is run again after a failure.
+    check("preinst", &["install", "1.3-1"], &["install from ''"]);
+    let mark = Path::new(&stage.package.prefix).join(".installing");
+    check("postrm", &["abort-install", "1.3-1"], &[]);
+    assert!(!mark.exists());
+    check("preinst", &["install", "1.3-1"], &["install from ''"]);
+    assert!(mark.exists());
+    check("postinst", &["configure", "1.3-1"], &["install from ''"]);
+    assert!(!mark.exists());
+    check("postinst", &["configure", ""], &["install from ''"]);
     // dpkg runs it again after a failure.
     check("postinst", &["configure", ""], &["install from ''"]);
     check(
@@ -301,11 +311,8 @@ fn fragments_learn_what_happens() {
         &["upgrade from '1.3-1'"],
     );
     check("postinst", &["abort-remove"], &[]);
-    check(
-        "prerm",
-        &["upgrade", "1.5-1"],
-        &["upgrade from '1.4.0-1~deb12'"],
-    );
+    check("prerm", &["upgrade", "1.5-1"], &[]);
+    check("postrm", &["upgrade", "1.5-1"], &[]);
     check("prerm", &["remove"], &["remove from '1.4.0-1~deb12'"]);
     check("prerm", &["failed-upgrade", "1.3-1"], &[]);
     check("postrm", &["remove"], &["remove from '1.4.0-1~deb12'"]);

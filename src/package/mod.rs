@@ -79,8 +79,9 @@ pub struct PackageLink {
 
 /// Fragments of shell, run with `ACTION`, `OLD_VERSION`, `VENV`, `INSTALLDIR`, `NAME` and `VERSION`.
 ///
-/// `ACTION` is `install` or `upgrade` for the first two, and `remove`, `upgrade` or `purge` for the
-/// last two. A fragment may be run again after a failure, and has to stand that.
+/// `ACTION` is `install` or `upgrade` for the first two, and `remove` for the last two, which do not
+/// run at an upgrade; a deb's `postremove` runs once more with `purge`. The table of README.md
+/// says which runs when. A fragment may be run again after a failure, and has to stand that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scripts {
     /// Before the files are there.

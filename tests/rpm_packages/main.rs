@@ -8,6 +8,7 @@
 mod dnf;
 mod elf;
 mod header;
+mod hooks;
 mod lifecycle;
 mod lint;
 mod root;

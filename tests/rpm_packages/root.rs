@@ -12,7 +12,19 @@ use crate::sample::{Entry, archive, shop};
 use crate::{providing, run};
 
 /// The programs that scriptlets need, taken from this host with the libraries that they need.
-const PROGRAMS: [&str; 6] = ["dash", "rm", "rmdir", "cat", "mktemp", "rpm"];
+const PROGRAMS: [&str; 11] = [
+    "dash",
+    "rm",
+    "rmdir",
+    "cat",
+    "mktemp",
+    "mkdir",
+    "find",
+    "sort",
+    "uniq",
+    "dpkg-query",
+    "rpm",
+];
 
 /// What the base package of a root provides, so that the sample's requirements are met.
 pub const PROVIDES: [&str; 5] = [

@@ -54,6 +54,7 @@ pub fn archive(path: &Path, entries: Vec<(String, Entry)>) {
 
 fn link(to: &mut Builder<File>, mut header: Header, kind: EntryType, name: &str, target: &str) {
     header.set_entry_type(kind);
+    header.set_mode(0o777);
     header.set_size(0);
     to.append_link(&mut header, name, target).unwrap();
 }

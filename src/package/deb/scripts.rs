@@ -4,8 +4,13 @@
 //! first line names, else by `sh -e`. So it may `exit` without ending the script, an error in its
 //! syntax is its own, and `postrm` needs no file of the package, all of which are gone by then.
 //!
-//! `OLD_VERSION` is a full Debian version: before and after an installation the one that was there,
-//! empty where none was, and around a removal the package's own.
+//! What `ACTION` a fragment gets is the table of README.md, the same in every format: `prerm` and
+//! `postrm` of a version that is replaced call none. dpkg gives an old version also where only the
+//! configuration of a removed package is left, which is an installation: `preinst` then leaves a mark
+//! for `postinst`, which is told no more than that version.
+//!
+//! `OLD_VERSION` is a full Debian version: at an upgrade the one that was there, at an installation
+//! nothing, and around a removal the package's own.
 
 use super::super::{Package, PackageError};
 use super::systemd::Units;
@@ -21,12 +26,19 @@ pub(super) fn scripts(
 
     let mut preinst = Script::new(package, "preinst");
     preinst.fragment("preinstall", fragments.preinstall.as_deref(), PREINST, "")?;
+    let marked = has_text(fragments.postinstall.as_deref());
+    let mark = |text: &str| -> Result<String, PackageError> {
+        Ok(text.replace("#PREFIX#", &quoted(&package.prefix)?))
+    };
+    if marked {
+        preinst.add(&mark(MARK)?);
+    }
     let mut postinst = Script::new(package, "postinst");
     // The fragment comes before the service starts, so that it can prepare what the service needs.
     postinst.fragment(
         "postinstall",
         fragments.postinstall.as_deref(),
-        POSTINST,
+        &mark(POSTINST)?,
         "",
     )?;
     postinst.add(&units.postinst());
@@ -42,6 +54,9 @@ pub(super) fn scripts(
         POSTRM,
         version,
     )?;
+    if marked {
+        postrm.add(&mark(UNMARK)?);
+    }
     if package.prefix.starts_with("/opt/") {
         postrm.add(OPT);
     }
@@ -54,35 +69,51 @@ pub(super) fn scripts(
     Ok(scripts)
 }
 
-/// What calls the fragment in `preinst`. dpkg gives an old version also where only the configuration
-/// of a removed package is left, which is an installation.
+/// What calls the fragment in `preinst`.
 const PREINST: &str = r#"case "$1" in
-    install) fragment install "${2:-}" ;;
+    install) fragment install '' ;;
     upgrade) fragment upgrade "${2:-}" ;;
 esac
 "#;
 
-/// What calls the fragment in `postinst`. dpkg does not tell an upgrade from an installation over the
-/// configuration of a removed package here.
+/// The mark of an installation over the configuration of a removed package; it stays until `postinst`
+/// has succeeded.
+const MARK: &str = r#"if [ "$1" = install ] && [ -n "${2:-}" ]; then
+    mkdir -p #PREFIX#
+    : > #PREFIX#/.installing
+fi
+"#;
+
+/// What calls the fragment in `postinst`.
 const POSTINST: &str = r#"if [ "$1" = configure ]; then
-    if [ -n "${2:-}" ]; then
+    if [ -n "${2:-}" ] && [ ! -e #PREFIX#/.installing ]; then
         fragment upgrade "$2"
     else
         fragment install ''
     fi
+    rm -f #PREFIX#/.installing
 fi
 "#;
 
 /// What calls the fragment in `prerm`; the old version is the one that goes.
 const PRERM: &str = r#"case "$1" in
-    remove | upgrade) fragment "$1" #OWN# ;;
+    remove) fragment remove #OWN# ;;
 esac
 "#;
 
 /// What calls the fragment in `postrm`.
 const POSTRM: &str = r#"case "$1" in
-    remove | upgrade | purge) fragment "$1" #OWN# ;;
+    remove | purge) fragment "$1" #OWN# ;;
 esac
+"#;
+
+/// The end of a mark whose installation has not come to its end.
+const UNMARK: &str = r#"if [ "$1" = remove ] || [ "$1" = abort-install ]; then
+    rm -f #PREFIX#/.installing
+    if [ -d #PREFIX# ]; then
+        rmdir --ignore-fail-on-non-empty #PREFIX#
+    fi
+fi
 "#;
 
 /// A script that is being composed.
@@ -118,7 +149,7 @@ impl<'a> Script<'a> {
         call: &str,
         own: &str,
     ) -> Result<(), PackageError> {
-        let Some(fragment) = fragment.filter(|text| !text.trim().is_empty()) else {
+        let Some(fragment) = fragment.filter(|text| has_text(Some(text))) else {
             return Ok(());
         };
         if fragment.contains('\0') {
@@ -194,6 +225,11 @@ fn sweep(package: &Package) -> Result<String, PackageError> {
     let lib = quoted(&format!("{}/lib", package.prefix))?;
     let text = SWEEP.replace("#LIB#", &lib);
     Ok(text.replace("#NAME#", &quoted(&package.name)?))
+}
+
+/// Whether there is a fragment to run.
+fn has_text(fragment: Option<&str>) -> bool {
+    fragment.is_some_and(|text| !text.trim().is_empty())
 }
 
 /// How a fragment is run: by what its first line names, else by `sh -e`.

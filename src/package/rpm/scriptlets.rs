@@ -14,7 +14,8 @@
 //!
 //! On an upgrade rpm runs the old package's `%preun` and `%postun` *after* the new one's `%post`:
 //! what a removal undoes there would be what the new version has just done. So `preremove` and
-//! `postremove` run when the last version goes, and only then. rpm knows no `purge`.
+//! `postremove` run when the last version goes, and only then, which is what every format here does
+//! (the table of README.md). rpm knows no `purge`.
 //!
 //! `OLD_VERSION` is the `VERSION-RELEASE` that is replaced, or its own at a reinstallation, asked of
 //! rpm's database; it is empty at the first installation, and where the root has no `rpm` to ask. At
