@@ -61,7 +61,11 @@ async fn prepared_image(
     if !ca_bundle.is_empty() {
         args.extend(ca_variables());
     }
-    let packages = known.packages(&check.runtime_dependencies);
+    let mut packages = known.packages(&check.runtime_dependencies);
+    if let Some((PackageFormat::Rpm, _)) = check.package {
+        // A base of Debian has no rpm; where it is at home it is there, and this brings nothing.
+        packages.push("rpm".to_owned());
+    }
     if !packages.is_empty() {
         let words: Vec<String> = packages
             .iter()

@@ -81,6 +81,7 @@ pub fn write(
         .using_config(config)
         .release(evr.release.as_str())
         .description(description)
+        .group(package.section.as_str())
         .vendor(package.maintainer.as_str())
         .packager(package.maintainer.as_str())
         .build_host(BUILD_HOST)

@@ -13,7 +13,6 @@ mod content;
 mod parcel;
 mod rebuild;
 mod repeatable;
-mod rpm;
 mod runtime;
 mod shapes;
 #[expect(

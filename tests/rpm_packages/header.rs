@@ -21,12 +21,12 @@ fn rpm_reads_every_field() {
     assert_eq!(name, "shop-2.0~rc1^post3~~dev4-1.fc41.x86_64.rpm");
     let fields = "%{EPOCH}|%{VERSION}|%{RELEASE}|%{ARCH}|%{SUMMARY}|%{LICENSE}|%{URL}|%{VENDOR}|\
                   %{PACKAGER}|%{BUILDHOST}|%{BUILDTIME}|%{PAYLOADCOMPRESSOR}|%{FILEDIGESTALGO}|\
-                  %{DESCRIPTION}|%{CHANGELOGNAME} %{CHANGELOGTEXT} %{CHANGELOGTIME}";
+                  %{GROUP}|%{DESCRIPTION}|%{CHANGELOGNAME} %{CHANGELOGTEXT} %{CHANGELOGTIME}";
     assert_eq!(
         query(&rpm, &["--qf", fields]),
         "1|2.0~rc1^post3~~dev4|1.fc41|x86_64|Sells things|MIT|https://shop.example|\
          Ann Example <ann@shop.example>|Ann Example <ann@shop.example>|builder|1714521600|zstd|8|\
-         A shop that sells things.\n\nIt runs everywhere.|\
+         web|A shop that sells things.|\
          Ann Example <ann@shop.example> - 1:2.0~rc1^post3~~dev4-1.fc41 \
          - shop 1!2.0rc1.post3.dev4 1714521600"
     );

@@ -1,4 +1,4 @@
-//! rpmlint has nothing to say but what `rpmlint.toml` explains.
+//! rpmlint has nothing to say but what `docker/rpmlint.toml` explains.
 
 use std::path::Path;
 use std::process::Command;
@@ -31,13 +31,18 @@ fn rpmlint_finds_nothing_beyond_the_list() {
     );
     package.contents.push(wheel);
     let rpm = written(dir.path(), &package);
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rpm_packages/rpmlint.toml");
+    finds_nothing(&rpm);
+}
+
+/// Expects that rpmlint has nothing to say beyond the list.
+pub fn finds_nothing(rpm: &Path) {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/rpmlint.toml");
     let (success, said) = tried(
         Command::new("rpmlint")
             .arg("--strict")
             .arg("--config")
             .arg(config)
-            .arg(&rpm),
+            .arg(rpm),
     );
     assert!(success, "{said}");
     assert!(said.contains("0 errors, 0 warnings"), "{said}");

@@ -7,6 +7,7 @@
 
 mod dnf;
 mod elf;
+mod example;
 mod header;
 mod hooks;
 mod lifecycle;
@@ -14,6 +15,12 @@ mod lint;
 mod root;
 mod sample;
 mod sign;
+#[expect(
+    dead_code,
+    reason = "the tests of wheels and of packages use what these leave"
+)]
+#[path = "../real/site.rs"]
+mod site;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

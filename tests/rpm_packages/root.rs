@@ -111,7 +111,7 @@ impl Root {
             .collect()
     }
 
-    /// Everything in the root but rpm's own files, with the bytes of files.
+    /// Everything in the root but the files of rpm and dnf, with the bytes of files.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.dir.path().to_owned()];
@@ -120,7 +120,10 @@ impl Root {
                 let entry = entry.unwrap();
                 let path = entry.path();
                 let name = path.strip_prefix(self.dir.path()).unwrap().to_owned();
-                if name.starts_with("var/lib/rpm") || name.starts_with("var/cache") {
+                if ["var/lib/rpm", "var/lib/dnf", "var/cache", "var/log", "dev"]
+                    .iter()
+                    .any(|own| name.starts_with(own))
+                {
                     continue;
                 }
                 let kind = entry.file_type().unwrap();

@@ -52,6 +52,13 @@ pub fn add(
         let path = format!("/usr/share/licenses/{}/{name}.txt", package.name);
         files.bytes(&path, false, notice_text(notice).as_bytes())?;
     }
+    let readme = format!("/usr/share/doc/{}/README", package.name);
+    let brought = package.files.iter().any(|file| file.path == readme);
+    if !brought && !package.description.trim().is_empty() {
+        let text = package.description.replace("\r\n", "\n");
+        let text = format!("{}\n", text.trim_end());
+        files.bytes(&readme, false, text.as_bytes())?;
+    }
     for link in &package.links {
         files.link(&link.path, &relative(&link.path, &link.target))?;
     }

@@ -1,14 +1,14 @@
 //! Summary and description in the lengths that rpm's tools expect.
 
-use crate::package::prose::wrapped;
+use crate::package::prose::{paragraph, wrapped};
 
 /// The longest line of a summary or a description, in characters (rpmlint's `MaxLineLength`).
 const LINE: usize = 79;
 
 /// Returns the summary, one short line without a full stop, and the description.
 ///
-/// A summary that has to be cut opens the description in full; a package without a description is
-/// described by its summary.
+/// The description is the first paragraph of the project's README. The summary opens it where the
+/// summary has to be cut or is the longer of the two; a package without a README is described by it.
 pub fn prose(summary: &str, description: &str) -> (String, String) {
     let whole = summary.split_whitespace().collect::<Vec<_>>().join(" ");
     let whole = whole.trim_end_matches('.');
@@ -19,17 +19,18 @@ pub fn prose(summary: &str, description: &str) -> (String, String) {
     } else {
         whole.to_owned()
     };
-    let clean = description.replace('\t', "    ");
-    let clean = clean.replace(|c: char| c.is_control() && c != '\n', "");
-    if !clean.trim().is_empty() {
-        paragraphs.push(clean.trim().to_owned());
+    match paragraph(description).map(|text| text.replace(char::is_control, "")) {
+        Some(text) => {
+            if paragraphs.is_empty() && text.chars().count() < short.chars().count() {
+                paragraphs.push(format!("{short}."));
+            }
+            paragraphs.push(text);
+        }
+        None if paragraphs.is_empty() => paragraphs.push(short.clone()),
+        None => {}
     }
-    if paragraphs.is_empty() {
-        paragraphs.push(short.clone());
-    }
-    let lines = paragraphs.join("\n\n");
-    let lines: Vec<String> = lines.lines().map(wrap).collect();
-    (short, lines.join("\n"))
+    let paragraphs = paragraphs.iter().map(|text| wrapped(text, LINE).join("\n"));
+    (short, paragraphs.collect::<Vec<_>>().join("\n\n"))
 }
 
 /// Ends a line after the last word that leaves room for the sign of the omission.
@@ -39,15 +40,6 @@ fn cut(line: &str) -> String {
         .rsplit_once(' ')
         .map_or(kept.as_str(), |(head, _)| head);
     format!("{kept}…")
-}
-
-/// Breaks a line at spaces where it is too long; any other keeps its spaces, for what is aligned.
-fn wrap(line: &str) -> String {
-    let line = line.trim_end();
-    match line.chars().count() <= LINE {
-        true => line.to_owned(),
-        false => wrapped(line, LINE).join("\n"),
-    }
 }
 
 #[cfg(test)]
@@ -63,14 +55,23 @@ mod tests {
         check("Sells things.", "", ("Sells things", "Sells things"));
         check(
             "Sells\nthings",
-            "\r\nA\tshop.\r\n",
-            ("Sells things", "A    shop."),
+            "# shop\r\n\r\nA\tgood shop,\r\nby far.\r\n\r\nMore.\r\n",
+            ("Sells things", "A good shop, by far."),
+        );
+        check(
+            "Sells things of all kinds to people of all kinds",
+            "It is a shop for all.",
+            (
+                "Sells things of all kinds to people of all kinds",
+                "Sells things of all kinds to people of all kinds.\n\nIt is a shop for all.",
+            ),
         );
         let words = "word ".repeat(20);
         let cut = format!("{}word…", "word ".repeat(14));
         let whole = format!("{}word\nword word word word.", "word ".repeat(15));
         check(&words, "", (&cut, &whole));
-        let url = format!("see {}", "x".repeat(90));
-        check("A", &url, ("A", &format!("see\n{}", "x".repeat(90))));
+        let url = format!("It is to be seen at {}", "x".repeat(90));
+        let broken = format!("It is to be seen at\n{}", "x".repeat(90));
+        check("A", &url, ("A", &broken));
     }
 }
