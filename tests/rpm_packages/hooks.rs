@@ -184,3 +184,66 @@ fn services_come_after_the_installing_scripts_and_stop_before_the_removing_ones(
         order([stop, "preremove remove"]);
     }
 }
+
+#[test]
+fn what_an_upgrade_drops_is_gone_and_what_it_brings_begins() {
+    for format in Format::BOTH {
+        let dir = tempfile::tempdir().unwrap();
+        let root = format.root();
+        let first = shop(dir.path(), "1.0");
+        let mut second = shop(dir.path(), "1.1");
+        let mut units = second.units.clone();
+        units[0].name = "till.service".to_owned();
+        second.units = units;
+        second.links[0].path = "/usr/bin/till".to_owned();
+        second
+            .files
+            .retain(|file| file.path != "/etc/nginx/conf.d/shop.conf");
+        second.files[0].path = "/etc/shop/till.conf".to_owned();
+        let first = format.written(dir.path(), &first);
+        let second = format.written(dir.path(), &second);
+        format.install(&root, &first);
+        root.record();
+        format.install(&root, &second);
+        let record = root.record();
+        let expected = match format {
+            Format::Deb => [
+                "deb-systemd-invoke stop shop.service",
+                "deb-systemd-helper purge shop.service",
+                "deb-systemd-helper --quiet was-enabled till.service",
+                "deb-systemd-invoke restart till.service",
+            ],
+            Format::Rpm => [
+                "systemctl --no-reload preset till.service",
+                "systemctl start till.service",
+                "systemctl stop shop.service",
+                "systemctl --no-reload disable shop.service",
+            ],
+        };
+        let mut rest = record.iter();
+        for line in expected {
+            assert!(rest.any(|said| said == line), "no `{line}` in {record:#?}");
+        }
+        for gone in ["usr/bin/shop", "usr/lib/systemd/system/shop.service"] {
+            assert!(fs::symlink_metadata(root.path(gone)).is_err(), "{gone}");
+        }
+        for brought in ["usr/bin/till", "usr/lib/systemd/system/till.service"] {
+            assert!(
+                fs::symlink_metadata(root.path(brought)).is_ok(),
+                "{brought}"
+            );
+        }
+        assert!(root.path("etc/shop/till.conf").exists());
+        // dpkg keeps a conffile that a version has no more until the purge, rpm an edited one only.
+        let dropped = root.path("etc/shop/shop.conf");
+        assert_eq!(dropped.exists(), format == Format::Deb);
+        format.remove(&root, "shop");
+        if format == Format::Deb {
+            dpkg(&root, &["--purge", "shop"]);
+        }
+        for left in ["etc/shop", "opt/shop", "usr/bin/till"] {
+            assert!(fs::symlink_metadata(root.path(left)).is_err(), "{left}");
+        }
+        assert!(!dropped.exists());
+    }
+}

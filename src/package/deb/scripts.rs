@@ -26,6 +26,7 @@ pub(super) fn scripts(
 
     let mut preinst = Script::new(package, "preinst");
     preinst.fragment("preinstall", fragments.preinstall.as_deref(), PREINST, "")?;
+    preinst.add(&units.preinst(&package.name));
     let marked = has_text(fragments.postinstall.as_deref());
     let mark = |text: &str| -> Result<String, PackageError> {
         Ok(text.replace("#PREFIX#", &quoted(&package.prefix)?))

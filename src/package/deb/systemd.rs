@@ -53,6 +53,22 @@ impl<'a> Units<'a> {
             .collect()
     }
 
+    /// What `preinst` does at an upgrade: units that this version has no more are stopped and
+    /// disabled, for which the version before has no script that knows it.
+    pub(super) fn preinst(&self, package: &str) -> String {
+        let kept: Vec<String> = self.files.iter().map(|(name, _)| quoted(name)).collect();
+        let kept = match kept.is_empty() {
+            true => String::new(),
+            false => format!(
+                "        case \"$unit\" in {}) continue ;; esac\n",
+                kept.join(" | ")
+            ),
+        };
+        DROPPED
+            .replace("#KEPT#", &kept)
+            .replace("#NAME#", &quoted(package))
+    }
+
     /// What `postinst` does: enabling, then starting.
     pub(super) fn postinst(&self) -> String {
         let installed = self.words(|name, text| !is_template(name) && has_install(text));
@@ -198,6 +214,23 @@ const DONT_ENABLE: &str = r#"    for unit in #UNITS#; do
         fi
         deb-systemd-helper update-state "$unit" > /dev/null || true
     done
+"#;
+
+const DROPPED: &str = r#"if [ "$1" = upgrade ]; then
+    { dpkg-query --listfiles #NAME# 2> /dev/null || true; } | while IFS= read -r file; do
+        case "$file" in
+            /lib/systemd/system/*.* | /usr/lib/systemd/system/*.*) unit=${file##*/} ;;
+            *) continue ;;
+        esac
+#KEPT#        if [ -d /run/systemd/system ]; then
+            instances=$unit
+            case "$unit" in *@.*) instances="${unit%%@.*}@*.${unit#*@.}" ;; esac
+            deb-systemd-invoke stop "$instances" > /dev/null || true
+        fi
+        deb-systemd-helper purge "$unit" > /dev/null || true
+        deb-systemd-helper unmask "$unit" > /dev/null || true
+    done
+fi
 "#;
 
 const RELOAD: &str = "        systemctl --system daemon-reload > /dev/null || true\n";

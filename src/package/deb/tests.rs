@@ -241,6 +241,7 @@ fn everything_is_merged_in_order_and_belongs_to_root() {
             ("./md5sums", 0o644),
             ("./postinst", 0o755),
             ("./postrm", 0o755),
+            ("./preinst", 0o755),
             ("./prerm", 0o755),
         ]
     );

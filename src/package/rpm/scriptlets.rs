@@ -7,10 +7,10 @@
 //! |---|---|---|
 //! | `%pre` | 1, 2 | `preinstall` with `install`, `upgrade` |
 //! | `%post` | 1 | `postinstall` with `install`, then units are preset and started |
-//! | `%post` | 2 | `postinstall` with `upgrade` |
+//! | `%post` | 2 | `postinstall` with `upgrade`, then units that are new are preset and started |
 //! | `%preun` | 0 | units are stopped and disabled, then `preremove` with `remove` |
 //! | `%postun` | 0 | left-over byte code goes, then `postremove` with `remove` |
-//! | `%postun` | 1 | units are restarted |
+//! | `%postun` | 1 | units that are gone are stopped and disabled, the others restarted |
 //!
 //! On an upgrade rpm runs the old package's `%preun` and `%postun` *after* the new one's `%post`:
 //! what a removal undoes there would be what the new version has just done. So `preremove` and
@@ -24,7 +24,7 @@
 //! Units are enabled by the distribution's means: a preset file says what the package wants, and
 //! an operator's own presets have the last word. That is a matter of files and is done in every
 //! root that has `systemctl`; units are started, stopped and restarted only where systemd runs.
-//! Known gap: a unit that only an upgrade brings is neither preset nor started.
+//! Which units an upgrade brings is asked of rpm's database: in a root without `rpm` none is new.
 
 use ::rpm::{Dependency, PackageBuilder};
 
@@ -44,6 +44,38 @@ const PRUNE: &str = r#"prune() {
     rmdir "$1" 2>/dev/null || :
 }
 prune "$VENV"
+"#;
+
+/// What an upgrade does for units that the version before did not have.
+const ADDED: &str = r#"if [ "$1" -gt 1 ] && [ -n "$OLD_VERSION" ] && command -v systemctl >/dev/null 2>&1; then
+    had=$(rpm -ql "$NAME-$OLD_VERSION" 2>/dev/null || :)
+    for unit in #UNITS#; do
+        case "$had
+" in
+            '
+' | *"/usr/lib/systemd/system/$unit
+"*) continue ;;
+        esac
+        systemctl --no-reload preset "$unit" || :
+        case "$unit" in *@.*) continue ;; esac
+        if [ -d /run/systemd/system ]; then
+            #START#
+        fi
+    done
+fi
+"#;
+
+/// What the version before does for units that an upgrade has taken away; their files are gone.
+const DROPPED: &str = r#"    dropped=no
+    for unit in #UNITS#; do
+        if [ -e "/usr/lib/systemd/system/$unit" ]; then continue; fi
+        dropped=yes
+        instances=$unit
+        case "$unit" in *@.*) instances="${unit%%@.*}@*.${unit#*@.}" ;; esac
+        if [ -d /run/systemd/system ]; then systemctl stop "$instances" || :; fi
+        if command -v systemctl >/dev/null 2>&1; then systemctl --no-reload disable "$unit" || :; fi
+    done
+    if [ "$dropped" = yes ] && [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi
 "#;
 
 /// Whether systemd runs here.
@@ -157,6 +189,19 @@ fn post(package: &Package, evr: &Evr, piece: &Piece<'_>) -> Option<String> {
             script.push_str(&format!("    if [ \"$1\" -eq 1 ]; then\n{start}    fi\n"));
         }
         script.push_str("fi\n");
+        let begun = package.units.iter().filter(|unit| is_installable(unit));
+        let units = names(begun);
+        if !units.is_empty() {
+            let start = match (package.service.start, package.service.enable) {
+                (false, _) => ":",
+                (true, false) => "systemctl start \"$unit\" || :",
+                (true, true) => {
+                    "systemctl --quiet is-enabled \"$unit\" && systemctl start \"$unit\" || :"
+                }
+            };
+            let text = ADDED.replace("#UNITS#", &units).replace("#START#", start);
+            script.push_str(&text);
+        }
     }
     Some(script + "exit 0\n")
 }
@@ -185,6 +230,9 @@ fn preun(package: &Package, evr: &Evr, piece: &Piece<'_>) -> Option<String> {
 fn postun(package: &Package, evr: &Evr, piece: &Piece<'_>) -> String {
     let mut script = removing(package, evr);
     script.push_str("if [ \"$1\" -ne 0 ]; then\n");
+    if !package.units.is_empty() {
+        script.push_str(&DROPPED.replace("#UNITS#", &names(&package.units)));
+    }
     if package.service.restart_after_upgrade && !package.units.is_empty() {
         let units = instances(&package.units);
         script.push_str(&format!(
