@@ -31,6 +31,15 @@ fn a_package_is_signed_by_the_key_that_is_named() {
             "sign",
             "never",
         ]));
+    // A key whose passphrase nobody can be asked for.
+    run(Command::new("gpg")
+        .env("GNUPGHOME", home.path())
+        .args(["--batch", "--quiet", "--pinentry-mode", "loopback"])
+        .args(["--passphrase", "secret", "--quick-generate-key"])
+        .args(["Bob <bob@shop.example>", "rsa2048", "sign", "never"]));
+    run(Command::new("gpgconf")
+        .env("GNUPGHOME", home.path())
+        .args(["--kill", "all"]));
     let again = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -62,6 +71,15 @@ fn signed() {
         help.contains("import the secret key `nobody@shop.example`"),
         "{help}"
     );
+
+    let error = sign(&rpm, "bob@shop.example").unwrap_err();
+    let PackageError::Tool { what, help } = &error else {
+        panic!("{error}");
+    };
+    assert!(what.contains("signing failed"), "{what}");
+    assert!(help.contains("passphrase"), "{what}\n{help}");
+    let said = tried(Command::new("rpm").arg("-K").arg(&rpm)).1;
+    assert!(said.ends_with(": digests OK\n"), "it is as it was: {said}");
 
     sign(&rpm, "ann@shop.example").unwrap();
     let key = dir.path().join("key.asc");

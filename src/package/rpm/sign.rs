@@ -57,6 +57,10 @@ pub fn sign(path: &Path, key_id: &str) -> Result<(), PackageError> {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let help = if said.contains("No secret key") {
         format!("import the secret key `{key_id}`, or point GNUPGHOME to the folder that has it")
+    } else if said.contains("signing failed") {
+        format!(
+            "let gpg's agent know the passphrase of `{key_id}` before the apply (`gpg --sign` asks for it), or use a key without one: nobody is asked during a run"
+        )
     } else {
         "try the same by hand: `rpmsign --addsign`".to_owned()
     };
