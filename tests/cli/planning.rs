@@ -306,3 +306,26 @@ fn a_plan_as_json_is_a_versioned_document() {
     }
     "#);
 }
+
+#[test]
+fn another_signing_key_makes_the_package_again() {
+    let sandbox = Sandbox::new();
+    let config = "rpm:\n  base_image: base-12\n";
+    sandbox.write("config.yml", config);
+    sandbox.write("project/.build.yml", "rpm:\n");
+    sandbox.apply();
+    sandbox.write(
+        "config.yml",
+        &format!("{config}  sign_key: packages@shop.example\n"),
+    );
+    assert_snapshot!(sandbox.run("plan"), @"
+      ~ rpm.package  revision grows to 2 if the version stays 1.0
+                     sign_key: now packages@shop.example
+      ? rpm.check    waits for rpm.package: skipped without a change in package
+
+      ~ runs again   ? runs only if what it waits for changes
+
+    Plan: 1 to run, 1 may run, 8 up to date.
+    [exit 0]
+    ");
+}
