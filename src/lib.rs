@@ -19,6 +19,7 @@
 //! - [`step`]: what there is to do, as data, with the named inputs that make a step's key.
 //! - [`graph`]: builds and what was observed, compiled into steps in order.
 //! - [`manifest`]: what was built, from what, and what it left.
+//! - [`entry`]: entries of a cache, as documents.
 //! - [`plan`]: graph against manifest: what would be done, and why.
 //!
 //! What touches the world:
@@ -29,6 +30,7 @@
 //! - [`engine`]: the engine trait, Docker's API, and the engine in memory.
 //! - [`package`]: writers of `.deb` and `.rpm`, and the libraries that compiled modules need.
 //! - [`workspace`]: the workspace's files, lock and journal.
+//! - [`cache`]: what steps left, kept outside of the workspace.
 //! - [`observe`]: what is there now of what steps left.
 //! - [`report`]: the events of a run, and those who show them.
 //! - [`exec`]: a plan, carried out.
@@ -61,10 +63,12 @@
 
 pub mod app;
 pub mod archive;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod digest;
 pub mod engine;
+pub mod entry;
 pub mod exec;
 pub mod facts;
 pub mod graph;
