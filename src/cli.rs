@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
-use self::args::{Bare, Cli, Command, EngineArgs, RunArgs, SchemaOf, StepArgs, Target};
+use self::args::{Bare, CacheArgs, Cli, Command, EngineArgs, RunArgs, SchemaOf, StepArgs, Target};
 use self::terminal::{Terminal, interruptions, print, report};
 use crate::app::{self, AppError, ApplyOptions, Approval, Environment, Exit, Invocation};
 use crate::config::schema;
@@ -88,6 +88,7 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
         Typed::Command(Command::Plan {
             target,
             engine,
+            cache,
             steps,
             detailed_exitcode,
             json,
@@ -98,6 +99,7 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
                 places: target.files.places(),
                 targets: steps.target,
                 replace: steps.replace,
+                caches: cache.choice(),
             };
             let gathered = app::plan(
                 &invocation,
@@ -117,6 +119,7 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
         Typed::Command(Command::Apply {
             target,
             engine,
+            cache,
             steps,
             run,
             auto_approve,
@@ -127,18 +130,28 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
                 (false, true) => Approval::Ask,
                 (false, false) => Approval::Nobody,
             };
-            apply(target, engine, steps, run, approval, &environment).await
+            apply(target, engine, cache, steps, run, approval, &environment).await
         }
         Typed::Bare(Bare {
             target,
             engine,
+            cache,
             run,
         }) => {
             let steps = StepArgs {
                 target: Vec::new(),
                 replace: Vec::new(),
             };
-            apply(target, engine, steps, run, Approval::Given, &environment).await
+            apply(
+                target,
+                engine,
+                cache,
+                steps,
+                run,
+                Approval::Given,
+                &environment,
+            )
+            .await
         }
         Typed::Command(Command::Validate { files }) => {
             let flavours = app::validate(&files.places())?;
@@ -149,6 +162,7 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
             step,
             target,
             engine,
+            cache,
         }) => {
             let engine = engine.engines().connect(&environment).await?;
             let places = target.files.places();
@@ -157,6 +171,7 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
                 &target.workspace,
                 &environment,
                 engine.as_ref(),
+                &cache.choice(),
                 &step,
             )
             .await?;
@@ -180,6 +195,7 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
 async fn apply(
     target: Target,
     engine: EngineArgs,
+    cache: CacheArgs,
     steps: StepArgs,
     run: RunArgs,
     approval: Approval,
@@ -193,6 +209,7 @@ async fn apply(
         replace: steps.replace,
         approval,
         jobs: run.jobs,
+        caches: cache.choice(),
     };
     let live = std::io::stderr().is_terminal() && environment.variable("CI").is_none();
     let observer: Box<dyn Observer> = match (run.json, live) {

@@ -78,6 +78,9 @@ pub struct Record {
     pub started: u64,
     /// How long it took, in seconds.
     pub seconds: f64,
+    /// The cache that it was restored from, where it did not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<String>,
 }
 
 /// What a step leaves.
@@ -308,6 +311,7 @@ mod tests {
             outputs: Outputs::default(),
             started: 1_795_000_000,
             seconds: 0.25,
+            restored: None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::app::caching::CacheChoice;
 use crate::app::gather::{Gathered, Places, configuration, gather, graph_alone};
 use crate::app::{AppError, Environment};
 use crate::engine::docker::{self, DockerEngine};
@@ -26,6 +27,8 @@ pub struct Invocation {
     pub targets: Vec<String>,
     /// Steps that run even when they are up to date.
     pub replace: Vec<String>,
+    /// Which caches are asked.
+    pub caches: CacheChoice,
 }
 
 /// Which engine is asked for.
@@ -133,14 +136,18 @@ pub async fn plan(
     environment: &Environment,
     engine: &dyn Engine,
 ) -> Result<Gathered, AppError> {
-    gather(
+    let (caches, no_cache) = invocation.caches.open(environment)?;
+    let mut gathered = gather(
         &invocation.places,
         workspace,
         environment,
         engine,
+        caches.as_deref(),
         |graph| request(graph, &invocation.targets, &invocation.replace),
     )
-    .await
+    .await?;
+    gathered.plan.warnings.extend(no_cache);
+    Ok(gathered)
 }
 
 /// Writes the graph of steps in the DOT language.
@@ -154,11 +161,18 @@ pub async fn explain(
     workspace: &Path,
     environment: &Environment,
     engine: &dyn Engine,
+    caches: &CacheChoice,
     step: &str,
 ) -> Result<String, AppError> {
-    let gathered = gather(places, workspace, environment, engine, |_| {
-        Ok(Request::default())
-    })
+    let (caches, _) = caches.open(environment)?;
+    let gathered = gather(
+        places,
+        workspace,
+        environment,
+        engine,
+        caches.as_deref(),
+        |_| Ok(Request::default()),
+    )
     .await?;
     let found = steps(&gathered.graph, &[step.to_owned()])?;
     let mut text = String::new();

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::cache::CacheError;
 use crate::config::ConfigErrors;
 use crate::engine::EngineError;
 use crate::scm::ScmError;
@@ -40,6 +41,10 @@ pub enum AppError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Source(#[from] SourceError),
+    /// The cache that was asked for cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Cache(#[from] CacheError),
     /// The workspace cannot be used.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -131,6 +136,7 @@ impl AppError {
             | Self::UnknownStep { .. }
             | Self::Environment { .. }
             | Self::Include { .. }
+            | Self::Cache(_)
             | Self::NotApproved => Exit::Usage,
             Self::Workspace(WorkspaceError::Locked { .. }) => Exit::Locked,
             Self::Workspace(_) => Exit::Failed,

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::app::lookup::Disk;
 use crate::app::situation::situation;
 use crate::app::{AppError, Environment};
+use crate::cache::Caches;
 use crate::config::build::Build;
 use crate::config::{self, Document};
 use crate::digest::Digest;
@@ -18,7 +19,7 @@ use crate::engine::Engine;
 use crate::graph::{self, Graph};
 use crate::manifest::Manifest;
 use crate::observe;
-use crate::plan::{self, Observed, Plan, Request};
+use crate::plan::{self, Cached, Observed, Plan, Request};
 use crate::source::{self, Layout};
 use crate::workspace::Workspace;
 
@@ -47,6 +48,8 @@ pub struct Gathered {
     pub manifest: Manifest,
     /// What is to be done.
     pub plan: Plan,
+    /// What was asked for.
+    pub request: Request,
 }
 
 /// Reads both files.
@@ -99,6 +102,7 @@ pub async fn gather(
     workspace: &Path,
     environment: &Environment,
     engine: &dyn Engine,
+    caches: Option<&Caches>,
     request: impl FnOnce(&Graph) -> Result<Request, AppError>,
 ) -> Result<Gathered, AppError> {
     let builds = configuration(places)?;
@@ -143,7 +147,16 @@ pub async fn gather(
         }
         workspace.object(digest)
     };
-    let mut plan = plan::diff(&graph, &manifest, &observed, &request, &objects);
+    let mut cached = Cached::default();
+    let mut plan = loop {
+        let diff = plan::diff(&graph, &manifest, &observed, &request, &objects, &cached);
+        match caches.filter(|_| !diff.questions.is_empty()) {
+            Some(caches) => cached.answers.extend(caches.look_up(&diff.questions).await),
+            None => break diff.plan,
+        }
+    };
+    plan.warnings
+        .extend(caches.map(Caches::take_warnings).unwrap_or_default());
     plan.warnings.splice(0..0, warnings);
     if !plan.is_empty() {
         plan.warnings.extend(environment.missing_secrets(&builds));
@@ -155,6 +168,7 @@ pub async fn gather(
         graph,
         manifest,
         plan,
+        request,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What the commands do: gather, decide, act.
 
+mod caching;
 mod command;
 mod error;
 mod gather;
@@ -8,6 +9,7 @@ mod lookup;
 mod run;
 mod situation;
 
+pub use caching::CacheChoice;
 pub use command::{Engines, Invocation, explain, graph, plan, validate};
 pub use error::{AppError, Exit};
 pub use gather::{Gathered, Places, gather};

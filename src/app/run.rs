@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::caching::CacheChoice;
 use crate::app::gather::{Gathered, Places, gather};
 use crate::app::{AppError, Environment, Exit, command};
 use crate::engine::Engine;
@@ -54,6 +55,8 @@ pub struct ApplyOptions {
     pub approval: Approval,
     /// How many steps run side by side.
     pub jobs: usize,
+    /// Which caches are used.
+    pub caches: CacheChoice,
 }
 
 /// How many runs keep their logs.
@@ -79,9 +82,15 @@ pub async fn apply(
         }
         Approval::Nobody => None,
     };
-    let gathered = gather(places, workspace, environment, engine.as_ref(), |graph| {
-        command::request(graph, &options.targets, &options.replace)
-    });
+    let (caches, no_cache) = options.caches.open(environment)?;
+    let gathered = gather(
+        places,
+        workspace,
+        environment,
+        engine.as_ref(),
+        caches.as_deref(),
+        |graph| command::request(graph, &options.targets, &options.replace),
+    );
     let gathered = tokio::select! {
         gathered = gathered => gathered?,
         () = cancel.cancelled() => return Ok(Exit::Interrupted),
@@ -92,8 +101,10 @@ pub async fn apply(
         source,
         graph,
         manifest,
-        plan,
+        mut plan,
+        request,
     } = gathered;
+    plan.warnings.extend(no_cache);
     feedback.plan(&plan);
     let Some(lock) = lock else {
         return if plan.is_empty() {
@@ -133,6 +144,7 @@ pub async fn apply(
         ca_bundles,
         proxies: environment.proxies(),
         secrets,
+        caches,
     };
     let engine = Arc::clone(&host.engine);
     let root = host.workspace.root().to_owned();
@@ -140,6 +152,7 @@ pub async fn apply(
         host: Arc::new(host),
         graph: &graph,
         plan: &plan,
+        replace: &request.replace,
         jobs: options.jobs,
         cancel,
     };

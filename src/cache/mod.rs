@@ -3,6 +3,11 @@
 //! [`Local`] is a folder that all builders of a machine share; a [`Remote`] is one that machines
 //! share. [`Caches`] asks them in this order and remembers which of them is out of order.
 
+mod caches;
+mod error;
+mod image;
+mod local;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +16,11 @@ use futures_util::future::BoxFuture;
 use crate::digest::Digest;
 use crate::entry::{Blob, Entry};
 use crate::step::Key;
+
+pub use caches::{Caches, Found, LOCAL, Shared};
+pub use error::CacheError;
+pub(crate) use image::take_apart;
+pub use local::{BlobWriter, Local, Look};
 
 /// A cache that machines share: a registry, or an object store.
 ///

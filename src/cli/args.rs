@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::app::{Engines, Places};
+use crate::app::{CacheChoice, Engines, Places};
 
 const EXITS: &str = "\
 Exit status: 0 done or nothing to do, 1 a step failed, 2 there are changes (plan --detailed-exitcode), \
@@ -32,6 +32,8 @@ pub(super) struct Bare {
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
+    pub cache: CacheArgs,
+    #[command(flatten)]
     pub run: RunArgs,
 }
 
@@ -43,6 +45,8 @@ pub(super) enum Command {
         target: Target,
         #[command(flatten)]
         engine: EngineArgs,
+        #[command(flatten)]
+        cache: CacheArgs,
         #[command(flatten)]
         steps: StepArgs,
         /// Exit with status 2 when there are changes
@@ -61,6 +65,8 @@ pub(super) enum Command {
         target: Target,
         #[command(flatten)]
         engine: EngineArgs,
+        #[command(flatten)]
+        cache: CacheArgs,
         #[command(flatten)]
         steps: StepArgs,
         #[command(flatten)]
@@ -82,6 +88,8 @@ pub(super) enum Command {
         target: Target,
         #[command(flatten)]
         engine: EngineArgs,
+        #[command(flatten)]
+        cache: CacheArgs,
     },
     /// Print the graph of steps in the DOT language
     Graph {
@@ -130,6 +138,30 @@ pub(super) struct EngineArgs {
     pub docker_host: Option<String>,
     #[arg(long, hide = true, value_name = "KIND")]
     pub engine: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct CacheArgs {
+    /// The folder of the local cache, if it is not `builder` in the user's cache folder
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "BUILDER_CACHE_DIR",
+        hide_env_values = true
+    )]
+    pub cache_dir: Option<PathBuf>,
+    /// Neither restore from caches nor keep anything there
+    #[arg(long, env = "BUILDER_NO_CACHE", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
+    pub no_cache: bool,
+}
+
+impl CacheArgs {
+    pub fn choice(self) -> CacheChoice {
+        CacheChoice {
+            folder: self.cache_dir,
+            off: self.no_cache,
+        }
+    }
 }
 
 #[derive(Args)]

@@ -24,7 +24,8 @@ use serde::{Deserialize, Serialize};
 use self::containers::{dependencies, installed, project};
 use crate::digest::{ContentHasher, Digest};
 use crate::engine::{
-    BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome, TarWriter,
+    ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome,
+    TarWriter,
 };
 
 /// The engine.
@@ -284,6 +285,39 @@ impl Engine for FakeEngine {
         async move {
             self.called(format!("tag {name}"))?;
             self.state().names.insert(name.to_owned(), id.to_owned());
+            self.save();
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn export_image<'a>(
+        &'a self,
+        id: &'a str,
+        reader: ArchiveReader,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            self.called(format!("export image {}", crate::step::short_image(id)))?;
+            reader(&mut Cursor::new(containers::archived(id))).map_err(|cause| {
+                EngineError::Refused {
+                    verb: "give out an image".to_owned(),
+                    cause,
+                }
+            })
+        }
+        .boxed()
+    }
+
+    fn import_image<'a>(
+        &'a self,
+        archive: TarWriter,
+        _call: &'a Call,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            let files = unpack(vec![archive])?;
+            let id = containers::imported(&files);
+            self.called(format!("import image {}", crate::step::short_image(&id)))?;
+            self.state().names.insert(format!("imported/{id}"), id);
             self.save();
             Ok(())
         }

@@ -5,6 +5,7 @@ pub mod fake;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -60,6 +61,20 @@ pub trait Engine: Send + Sync {
         name: &'a str,
     ) -> BoxFuture<'a, Result<(), EngineError>>;
 
+    /// Hands an image to a reader, as the tar archive that `docker save` writes.
+    fn export_image<'a>(
+        &'a self,
+        id: &'a str,
+        reader: ArchiveReader,
+    ) -> BoxFuture<'a, Result<(), EngineError>>;
+
+    /// Takes in an image from such an archive.
+    fn import_image<'a>(
+        &'a self,
+        archive: TarWriter,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<(), EngineError>>;
+
     /// Removes an image by id or name; one that is gone, or in use under another name, is no error.
     fn remove_image<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), EngineError>>;
 
@@ -72,6 +87,10 @@ pub trait Engine: Send + Sync {
         labels: &'a BTreeMap<String, String>,
     ) -> BoxFuture<'a, Result<usize, EngineError>>;
 }
+
+/// A reader of an archive, called once, on a thread that may block. Its failure is in the words
+/// that it returns.
+pub type ArchiveReader = Box<dyn FnOnce(&mut dyn Read) -> Result<(), String> + Send>;
 
 /// What accompanies a call that takes time: where its lines go, and how it is stopped.
 pub struct Call {

@@ -13,6 +13,7 @@ mod knowledge;
 mod log;
 mod package;
 mod probe;
+mod restore;
 mod runtime;
 mod schedule;
 mod settle;
@@ -27,6 +28,7 @@ use miette::Diagnostic;
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::ArchiveError;
+use crate::cache::{CacheError, Caches};
 use crate::engine::{Call, Engine, EngineError, LogSink, RunOutcome, Secret};
 use crate::manifest::{BuiltImage, Mirror, Outputs};
 use crate::source::SourceError;
@@ -54,6 +56,8 @@ pub struct Host {
     pub proxies: BTreeMap<String, String>,
     /// The values of the secrets that the configuration names.
     pub secrets: BTreeMap<String, Secret>,
+    /// What earlier runs left, here and elsewhere; `None` to do without.
+    pub caches: Option<Arc<Caches>>,
 }
 
 /// The label that names the workspace a container or image belongs to.
@@ -147,6 +151,10 @@ pub enum StepError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Workspace(#[from] WorkspaceError),
+    /// What was to come from a cache, or to go into it.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Cache(#[from] CacheError),
     /// What came out of a container was refused.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -23,8 +23,7 @@ use crate::step::{Facet, Input, fingerprint_key};
 use crate::tree::{Entry, RelPath};
 use crate::workspace::SOURCE;
 
-use previous::keep_previous;
-pub(super) use previous::previous;
+pub(super) use previous::{keep_previous, previous};
 use requires::{distribution_suffix_of, requires};
 
 /// Who answers for a package of which nobody says who does.

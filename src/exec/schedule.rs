@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exec::log::Log;
 use crate::exec::settle::{self, Clock, Timing};
-use crate::exec::{Host, Job, Produced, StepError, dependents, run};
+use crate::exec::{Host, Job, Produced, StepError, dependents, restore, run};
 use crate::graph::Graph;
 use crate::manifest::{Line, Record};
 use crate::plan::{Action, Plan};
 use crate::report::{Event, Failure, Observer};
-use crate::step::{Address, Fingerprint, Input, Kind, Outcomes, Step};
+use crate::step::{Address, Fingerprint, Input, Key, Kind, Outcomes, Step};
 use crate::tree::Tree;
 use crate::workspace::{Journal, WorkspaceError};
 
@@ -27,6 +27,8 @@ pub struct Apply<'a> {
     pub graph: &'a Graph,
     /// What is to be done.
     pub plan: &'a Plan,
+    /// Steps that run even where a cache has what they leave.
+    pub replace: &'a BTreeSet<Address>,
     /// How many steps run side by side; at least 1.
     pub jobs: usize,
     /// Cancelled when the user interrupts the run.
@@ -38,6 +40,8 @@ pub struct Apply<'a> {
 pub struct Summary {
     /// The steps that ran and ended well.
     pub ran: Vec<Address>,
+    /// The steps whose leavings came from a cache.
+    pub restored: Vec<Address>,
     /// The steps that could have run and had no need to.
     pub skipped: Vec<Address>,
     /// The steps that failed.
@@ -55,8 +59,23 @@ struct Ended {
     step: Address,
     inputs: BTreeMap<String, Input>,
     timing: Timing,
-    result: Result<Produced, StepError>,
+    /// What it left, and the cache that it came from.
+    result: Result<(Produced, Option<String>), StepError>,
     tail: Vec<String>,
+}
+
+/// Brings what a step leaves from a cache, else runs it.
+async fn restore_or_run(
+    host: Arc<Host>,
+    job: Job,
+    key: Option<Key>,
+) -> Result<(Produced, Option<String>), StepError> {
+    if let Some(key) = key
+        && let Some((produced, from)) = restore::restore(&host, &job, key).await?
+    {
+        return Ok((produced, Some(from)));
+    }
+    Ok((run(&host, job).await?, None))
 }
 
 /// Carries out a plan. An error is of the workspace itself; a step's error is in the summary.
@@ -92,6 +111,7 @@ pub async fn apply(
         }
     }
     schedule.summary.interrupted = apply.cancel.is_cancelled();
+    schedule.finish_keeping(observer).await;
     schedule
         .summary
         .not_run
@@ -99,6 +119,7 @@ pub async fn apply(
     schedule.remove_leavings(journal, observer).await?;
     let Summary {
         ran,
+        restored,
         skipped,
         failed,
         not_run,
@@ -107,6 +128,7 @@ pub async fn apply(
     } = &schedule.summary;
     observer.event(&Event::Finished {
         ran: ran.len(),
+        restored: restored.len(),
         skipped: skipped.len(),
         failed: failed.len(),
         not_run: not_run.len(),
@@ -123,6 +145,8 @@ struct Schedule<'a> {
     ready: BTreeSet<Address>,
     outcomes: Outcomes,
     tasks: JoinSet<Ended>,
+    /// What is being taken into caches, beside the steps.
+    keeping: JoinSet<()>,
     lines: mpsc::UnboundedSender<Event>,
     source: Arc<Tree>,
     summary: Summary,
@@ -136,11 +160,18 @@ impl<'a> Schedule<'a> {
             .iter()
             .map(|change| (&change.address, change.action))
             .collect();
-        let to_do = |step: &Address| {
-            matches!(
-                planned.get(step),
-                Some(Action::Create | Action::Run | Action::MayRun)
-            )
+        // What a cache promised may turn out to be damaged: then the step runs, and what reads it is
+        // not up to date any more.
+        let restored = planned
+            .iter()
+            .filter(|(_, action)| **action == Action::Restore);
+        let doubtful: BTreeSet<Address> = restored
+            .flat_map(|(step, _)| dependents(apply.graph, step))
+            .collect();
+        let to_do = |step: &Address| match planned.get(step) {
+            Some(Action::Create | Action::Run | Action::MayRun | Action::Restore) => true,
+            Some(Action::Reuse) => doubtful.contains(step),
+            Some(Action::Remove) | None => false,
         };
         let mut waiting = BTreeMap::new();
         let mut ready = BTreeSet::new();
@@ -166,6 +197,7 @@ impl<'a> Schedule<'a> {
             ready,
             outcomes: Outcomes::default(),
             tasks: JoinSet::new(),
+            keeping: JoinSet::new(),
             lines,
             source: source.unwrap_or_default(),
             summary: Summary::default(),
@@ -191,15 +223,17 @@ impl<'a> Schedule<'a> {
                 .clone();
             let fingerprint = self.fingerprint(&step, journal);
             let planned = self.apply.plan.change(&address).map(|change| change.action);
-            if planned == Some(Action::MayRun)
+            if matches!(planned, Some(Action::MayRun | Action::Reuse))
                 && let Some(record) = journal.manifest().record(&address)
                 && fingerprint.key(&step) == Some(record.key)
             {
                 let record = record.clone();
-                observer.event(&Event::StepSkipped {
-                    step: address.clone(),
-                });
-                self.summary.skipped.push(address.clone());
+                if planned == Some(Action::MayRun) {
+                    observer.event(&Event::StepSkipped {
+                        step: address.clone(),
+                    });
+                    self.summary.skipped.push(address.clone());
+                }
                 self.left(&address, &record);
                 continue;
             }
@@ -234,9 +268,13 @@ impl<'a> Schedule<'a> {
             step: address.clone(),
             at: clock.started(),
         })?;
+        let summary = match self.apply.plan.change(&address).map(|change| change.action) {
+            Some(Action::Restore) => format!("restore: {}", step.summary()),
+            _ => step.summary(),
+        };
         observer.event(&Event::StepStarted {
             step: address.clone(),
-            summary: step.summary(),
+            summary,
         });
         let outputs = |step: &Address| journal.manifest().outputs(step).cloned();
         let needs = self.apply.graph.needs(&address).into_iter();
@@ -244,6 +282,10 @@ impl<'a> Schedule<'a> {
         let (needs, before) = (needs.collect(), outputs(&address));
         let host = Arc::clone(&self.apply.host);
         let log = Log::open(&host, &address, self.lines.clone())?;
+        let key = fingerprint.key(&step);
+        let key = key.filter(|_| {
+            !matches!(step.kind, Kind::Copy(_)) && !self.apply.replace.contains(&address)
+        });
         let inputs = fingerprint.inputs;
         let job = Job {
             step,
@@ -256,7 +298,7 @@ impl<'a> Schedule<'a> {
         };
         self.tasks.spawn(async move {
             // A panic in a step is that step's failure: the others go on, and the journal is kept.
-            let result = tokio::spawn(async move { run(&host, job).await })
+            let result = tokio::spawn(restore_or_run(host, job, key))
                 .await
                 .unwrap_or_else(|panic| Err(StepError::Bug(panic.to_string())));
             Ended {
@@ -291,19 +333,37 @@ impl<'a> Schedule<'a> {
             .step(&step)
             .expect("only steps of the graph run");
         let settled = match result {
-            Ok(produced) => settle::settle(&host, journal, spec, inputs, produced, timing),
+            Ok((produced, from)) => {
+                let texts = produced.objects.clone();
+                settle::settle(&host, journal, spec, inputs, produced, timing, from.clone())
+                    .map(|(record, same)| (record, same, from, texts))
+            }
             Err(error) => Err(error),
         };
         match settled {
-            Ok((record, same)) => {
-                observer.event(&Event::StepDone {
-                    step: step.clone(),
-                    seconds,
-                    same,
-                });
+            Ok((record, same, from, texts)) => {
                 self.left(&step, &record);
+                match from {
+                    Some(from) => {
+                        observer.event(&Event::StepRestored {
+                            step: step.clone(),
+                            from,
+                            seconds,
+                        });
+                        self.summary.restored.push(step.clone());
+                    }
+                    None => {
+                        observer.event(&Event::StepDone {
+                            step: step.clone(),
+                            seconds,
+                            same,
+                        });
+                        let keep = restore::keep(Arc::clone(&host), spec.clone(), record, texts);
+                        self.keeping.spawn(keep);
+                        self.summary.ran.push(step.clone());
+                    }
+                }
                 settle::clear(&host, journal, observer, &step).await?;
-                self.summary.ran.push(step);
             }
             Err(error) if error.is_interrupted() => {
                 observer.event(&Event::StepInterrupted { step: step.clone() });
@@ -338,6 +398,23 @@ impl<'a> Schedule<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Waits until what was made is in the caches; an interrupted run does not wait.
+    async fn finish_keeping(&mut self, observer: &mut dyn Observer) {
+        while !self.keeping.is_empty() {
+            tokio::select! {
+                _ = self.keeping.join_next() => {}
+                () = self.apply.cancel.cancelled() => self.keeping.shutdown().await,
+            }
+        }
+        let caches = self.apply.host.caches.as_ref();
+        for text in caches
+            .map(|caches| caches.take_warnings())
+            .unwrap_or_default()
+        {
+            observer.event(&Event::Warning { text });
+        }
     }
 
     /// Notes what a step left, and readies the steps that waited for it alone.

@@ -53,6 +53,7 @@ pub(super) fn settle(
     inputs: BTreeMap<String, Input>,
     produced: Produced,
     timing: Timing,
+    restored: Option<String>,
 ) -> Result<(Record, bool), StepError> {
     let Produced {
         files,
@@ -103,6 +104,7 @@ pub(super) fn settle(
         outputs,
         started: timing.started,
         seconds: timing.seconds,
+        restored,
     };
     journal.add(Line::Done(Box::new(record.clone())))?;
     Ok((record, same))

@@ -68,6 +68,7 @@ mod tests {
             },
             started: 1,
             seconds: 0.0,
+            restored: None,
         }))
     }
 

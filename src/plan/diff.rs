@@ -8,21 +8,37 @@ use crate::digest::Digest;
 use crate::graph::Graph;
 use crate::manifest::{Manifest, Past, Record, Unfinished};
 use crate::plan::last_package::LastPackage;
-use crate::plan::{Action, Change, Damage, DiffLine, Observed, Plan, Reason, Request};
-use crate::step::{Address, Fingerprint, Input, Kind, Outcomes, Source, Step};
+use crate::plan::{
+    Action, Answer, Cached, Change, Damage, DiffLine, Observed, Plan, Reason, Request,
+};
+use crate::step::{Address, Fingerprint, Input, Key, Kind, Outcomes, Source, Step};
 use crate::tree::{RelPath, Tree};
 
 /// Reads a listing or a document that was kept for explanations; `None` when it is gone.
 pub type Objects<'a> = &'a dyn Fn(&Digest) -> Option<String>;
 
-/// Compares what should be with what was built.
+/// A plan, and what would have to be known to make a better one.
+#[derive(Clone, Debug)]
+pub struct Diff {
+    /// The plan.
+    pub plan: Plan,
+    /// The keys of steps that run and that no cache was asked about.
+    pub questions: BTreeSet<Key>,
+}
+
+/// Compares what should be with what was built, and with what caches have.
+///
+/// A step whose entry is in a cache tells what it leaves, and with that the keys of later steps: who
+/// wants all that can be restored asks the caches the questions, and compares again until there are
+/// none.
 pub fn diff(
     graph: &Graph,
     manifest: &Manifest,
     observed: &Observed,
     request: &Request,
     objects: Objects<'_>,
-) -> Plan {
+    cached: &Cached,
+) -> Diff {
     let wanted = (!request.targets.is_empty()).then(|| graph.with_needs(&request.targets));
     let mut known = Known {
         manifest,
@@ -34,6 +50,7 @@ pub fn diff(
     let mut outcomes = Outcomes::default();
     let mut warnings = warnings(manifest, observed);
     let mut changes = Vec::with_capacity(graph.len());
+    let mut questions = BTreeSet::new();
     for step in graph.steps() {
         if wanted
             .as_ref()
@@ -47,7 +64,33 @@ pub fn diff(
             outcomes.has_key(&step.address, key);
         }
         outcomes.leaves(&step.address, &step.predicted());
-        let (action, mut reasons) = known.decide(step, &fingerprint);
+        let (mut action, mut reasons) = known.decide(step, &fingerprint);
+        if let Some(key) = key.filter(|_| known.may_restore(step, action)) {
+            match cached.answers.get(&key) {
+                None => {
+                    questions.insert(key);
+                }
+                Some(Answer::Absent { evicted }) => {
+                    reasons.extend(evicted.map(|at| Reason::Evicted { at }));
+                }
+                Some(Answer::Kept {
+                    facets,
+                    from,
+                    bytes,
+                }) => {
+                    action = Action::Restore;
+                    reasons.retain(|reason| *reason != Reason::FirstTime);
+                    reasons.insert(
+                        0,
+                        Reason::Cached {
+                            from: from.clone(),
+                            bytes: *bytes,
+                        },
+                    );
+                    outcomes.leaves(&step.address, facets);
+                }
+            }
+        }
         if let Some(last) = LastPackage::of(step, manifest) {
             warnings.extend(last.warning());
             // Ahead of what it waits for: a plan shows but a few reasons.
@@ -73,7 +116,10 @@ pub fn diff(
             .filter(|(address, _)| graph.step(address).is_none());
         changes.extend(gone.map(|(address, past)| removal(address, past)));
     }
-    Plan { changes, warnings }
+    Diff {
+        plan: Plan { changes, warnings },
+        questions,
+    }
 }
 
 /// What the decision about a step is taken from, beside the step.
@@ -88,6 +134,14 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
+    /// Tells whether what a step leaves may come from a cache instead. A copy is made of what is at
+    /// hand, and a step that the user wants to run runs.
+    fn may_restore(&self, step: &Step, action: Action) -> bool {
+        matches!(action, Action::Create | Action::Run)
+            && !matches!(step.kind, Kind::Copy(_))
+            && !self.request.replace.contains(&step.address)
+    }
+
     fn decide(&mut self, step: &Step, fingerprint: &Fingerprint) -> (Action, Vec<Reason>) {
         let requested = self
             .request

@@ -3,6 +3,7 @@
 //! A [`Plan`] holds everything that an apply carries out. Its reasons are for people: no decision
 //! is ever taken from one.
 
+mod cached;
 mod diff;
 mod last_package;
 mod reason;
@@ -15,8 +16,9 @@ use serde::Serialize;
 use crate::step::{Address, Key};
 use crate::tree::RelPath;
 
-pub use diff::{Objects, diff};
-pub use reason::{DiffLine, Reason};
+pub use cached::{Answer, Cached};
+pub use diff::{Diff, Objects, diff};
+pub use reason::{DiffLine, Reason, size};
 pub use show::{Style, explain_inputs, show};
 
 /// The version of the JSON form of a plan.
@@ -56,6 +58,8 @@ pub enum Action {
     Run,
     /// It waits on a step that runs, and is skipped if that leaves the same bytes.
     MayRun,
+    /// What it leaves is in a cache, and is brought from there.
+    Restore,
     /// It is up to date.
     Reuse,
     /// It is in no configuration any more: what it left goes.
@@ -69,6 +73,7 @@ impl Action {
             Self::Create => '+',
             Self::Run => '~',
             Self::MayRun => '?',
+            Self::Restore => '<',
             Self::Reuse => '=',
             Self::Remove => '-',
         }
@@ -113,6 +118,8 @@ pub struct Counts {
     pub run: usize,
     /// Steps that may run.
     pub may_run: usize,
+    /// Steps whose leavings are brought from a cache.
+    pub restore: usize,
     /// Steps that are up to date.
     pub reuse: usize,
     /// Steps whose leavings go.
@@ -127,6 +134,7 @@ impl Plan {
             match change.action {
                 Action::Create | Action::Run => counts.run += 1,
                 Action::MayRun => counts.may_run += 1,
+                Action::Restore => counts.restore += 1,
                 Action::Reuse => counts.reuse += 1,
                 Action::Remove => counts.remove += 1,
             }

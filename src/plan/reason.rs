@@ -1,6 +1,7 @@
 //! Reasons: why a step is in a plan, in data and in one line of words.
 
 use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -101,6 +102,18 @@ pub enum Reason {
     Awaits {
         /// What is awaited.
         what: String,
+    },
+    /// A cache has what it leaves.
+    Cached {
+        /// The cache.
+        from: String,
+        /// How many bytes are brought at most.
+        bytes: u64,
+    },
+    /// The local cache had what it leaves, until that was taken away for want of room.
+    Evicted {
+        /// When, in seconds since 1970.
+        at: u64,
     },
     /// A package whose content changes under the version that it has.
     Revision {
@@ -243,6 +256,13 @@ impl fmt::Display for Reason {
                 write!(f, "waits for {steps}: skipped without a change in {inputs}")
             }
             Self::Awaits { what } => f.write_str(what),
+            Self::Cached { from, bytes } => write!(f, "restore from {from} ({})", size(*bytes)),
+            Self::Evicted { at } => {
+                let at = UNIX_EPOCH + Duration::from_secs(*at);
+                let at = humantime::format_rfc3339_seconds(at).to_string();
+                let day = at.split('T').next().unwrap_or_default();
+                write!(f, "was evicted from the local cache on {day}")
+            }
             Self::Revision { version, next } => {
                 write!(f, "revision grows to {next} if the version stays {version}")
             }
@@ -257,6 +277,24 @@ impl fmt::Display for Reason {
                 }
             }
         }
+    }
+}
+
+/// Says how many bytes there are, in decimal units.
+pub fn size(bytes: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB"];
+    let mut size = bytes as f64;
+    let mut unit = "B";
+    for larger in units {
+        if size < 1000.0 {
+            break;
+        }
+        size /= 1000.0;
+        unit = larger;
+    }
+    match unit {
+        "B" => format!("{bytes} B"),
+        unit => format!("{size:.1} {unit}"),
     }
 }
 

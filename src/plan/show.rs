@@ -116,6 +116,7 @@ fn legend(shown: &[&Change]) -> String {
         (Action::Create, "runs for the first time"),
         (Action::Run, "runs again"),
         (Action::MayRun, "runs only if what it waits for changes"),
+        (Action::Restore, "is restored from a cache"),
         (Action::Remove, "is removed"),
     ]
     .into_iter()
@@ -151,6 +152,7 @@ fn totals(plan: &Plan) -> String {
     let parts: Vec<_> = [
         (counts.run, "to run"),
         (counts.may_run, "may run"),
+        (counts.restore, "to restore"),
         (counts.remove, "to remove"),
         (counts.reuse, "up to date"),
     ]
@@ -203,6 +205,7 @@ fn action_style(action: Action) -> Ansi {
         Action::Create => color(AnsiColor::Green),
         Action::Run => color(AnsiColor::Yellow),
         Action::MayRun => color(AnsiColor::Cyan),
+        Action::Restore => color(AnsiColor::Blue),
         Action::Remove => color(AnsiColor::Red),
         Action::Reuse => Ansi::new().dimmed(),
     }

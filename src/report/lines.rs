@@ -64,6 +64,17 @@ impl<W: Write + Send> Observer for PlainLines<W> {
                 let done = paint("done", AnsiColor::Green);
                 self.line(&format!("{step}: {done} in {}{same}", duration(*seconds)));
             }
+            Event::StepRestored {
+                step,
+                from,
+                seconds,
+            } => {
+                let restored = paint("restored", AnsiColor::Green);
+                self.line(&format!(
+                    "{step}: {restored} from {from} in {}",
+                    duration(*seconds)
+                ));
+            }
             Event::StepSkipped { step } => {
                 self.line(&format!("{step}: skipped, what it reads stayed the same"))
             }
@@ -87,6 +98,7 @@ impl<W: Write + Send> Observer for PlainLines<W> {
             }
             Event::Finished {
                 ran,
+                restored,
                 removed,
                 skipped,
                 failed,
@@ -95,6 +107,7 @@ impl<W: Write + Send> Observer for PlainLines<W> {
             } => {
                 let counts = [
                     (*ran, "ran"),
+                    (*restored, "restored"),
                     (*removed, "removed"),
                     (*skipped, "skipped"),
                     (*failed, "failed"),

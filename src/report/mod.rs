@@ -48,6 +48,15 @@ pub enum Event {
         /// Whether it left the same bytes as the last time.
         same: bool,
     },
+    /// What a step leaves came from a cache.
+    StepRestored {
+        /// The step.
+        step: Address,
+        /// The cache.
+        from: String,
+        /// How long it took.
+        seconds: f64,
+    },
     /// A step that could have run has no need to: what it reads came out the same.
     StepSkipped {
         /// The step.
@@ -88,6 +97,8 @@ pub enum Event {
     Finished {
         /// How many steps ran.
         ran: usize,
+        /// How many were restored from a cache.
+        restored: usize,
         /// Of how many what they had left was removed.
         removed: usize,
         /// How many had no need to.

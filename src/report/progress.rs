@@ -58,6 +58,7 @@ impl Observer for Progress {
                 }
             }
             Event::StepDone { step, .. }
+            | Event::StepRestored { step, .. }
             | Event::StepFailed { step, .. }
             | Event::StepInterrupted { step } => {
                 if let Some(bar) = self.running.remove(step) {

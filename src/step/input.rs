@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{ContentHasher, Digest, KEY_CONTEXT};
+use crate::digest::{ContentHasher, Digest, KEY_CONTEXT, NotADigest};
 use crate::step::Address;
 
 /// The value of a named input: content, never circumstance.
@@ -191,6 +192,14 @@ impl Key {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl FromStr for Key {
+    type Err = NotADigest;
+
+    fn from_str(text: &str) -> Result<Self, NotADigest> {
+        text.parse().map(Self)
     }
 }
 

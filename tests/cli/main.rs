@@ -10,6 +10,7 @@
 )]
 
 mod applying;
+mod caching;
 mod commands;
 mod failing;
 mod mistakes;

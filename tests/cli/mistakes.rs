@@ -22,23 +22,23 @@ fn a_mistyped_command_is_answered_with_the_nearest() {
 
 #[test]
 fn a_command_without_its_arguments_says_which() {
-    assert_snapshot!(Sandbox::new().exactly("plan project"), @r"
+    assert_snapshot!(Sandbox::new().exactly("plan project"), @"
     --- stderr
     error: the following required arguments were not provided:
       --config <CONFIG>
       <WORKSPACE>
 
-    Usage: builder plan --config <CONFIG> <SOURCE> <WORKSPACE>
+    Usage: builder plan --config <CONFIG> --no-cache <SOURCE> <WORKSPACE>
 
     For more information, try '--help'.
     [exit 3]
     ");
-    assert_snapshot!(Sandbox::new().exactly("project/ workspace"), @r"
+    assert_snapshot!(Sandbox::new().exactly("project/ workspace"), @"
     --- stderr
     error: the following required arguments were not provided:
       --config <CONFIG>
 
-    Usage: builder --config <CONFIG> <SOURCE> <WORKSPACE>
+    Usage: builder --config <CONFIG> --no-cache <SOURCE> <WORKSPACE>
 
     For more information, try '--help'.
     [exit 3]

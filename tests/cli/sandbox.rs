@@ -24,6 +24,7 @@ impl Sandbox {
         settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-\d+", "[RUN]");
         settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[TIME]");
         settings.add_filter(r"(builder/shop:[a-z-]+)-[0-9a-f]{8}\b", "$1-[ID]");
+        settings.add_filter(r"\(\d+\.\d [kM]B\)|\(\d+ B\)", "([SIZE])");
         settings.add_filter(r"\b[0-9a-f]{64}\b", "[DIGEST]");
         settings.add_filter(r"\b[0-9a-f]{12}\b", "[SHORT]");
         let sandbox = Self {
@@ -113,6 +114,14 @@ impl Sandbox {
         ))
     }
 
+    /// Runs a command on the project and the named workspace, with a cache beside them.
+    pub fn cached(&self, command: &str, workspace: &str) -> String {
+        self.with(
+            &[("BUILDER_NO_CACHE", "0"), ("BUILDER_CACHE_DIR", "cache")],
+            &format!("{command} --engine fake:engine.json --config config.yml project {workspace}"),
+        )
+    }
+
     /// Runs a command with these arguments and no others.
     pub fn exactly(&self, arguments: &str) -> String {
         self.with(&[], arguments)
@@ -125,6 +134,7 @@ impl Sandbox {
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
+            .env("BUILDER_NO_CACHE", "1")
             .env("COLUMNS", "80")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use builder::app::{self, AppError, ApplyOptions, Approval, Environment, Exit, Feedback};
+use builder::app::{
+    self, AppError, ApplyOptions, Approval, CacheChoice, Environment, Exit, Feedback,
+};
 use builder::app::{Gathered, Invocation, Places};
 use builder::manifest::{Manifest, Outputs};
 use builder::plan::Plan;
@@ -27,6 +29,8 @@ pub struct Sandbox {
     pub engine: Arc<Watched>,
     outside: bool,
     touches: u64,
+    /// The caches of this sandbox; none unless a test wants them.
+    pub caches: CacheChoice,
 }
 
 /// How an apply went.
@@ -122,6 +126,10 @@ impl Sandbox {
             engine: Arc::default(),
             outside: world.build_file_outside,
             touches: 0,
+            caches: CacheChoice {
+                folder: None,
+                off: true,
+            },
         };
         sandbox.write(world);
         sandbox
@@ -210,6 +218,7 @@ impl Sandbox {
             places: self.places(),
             targets: asked.target.clone().into_iter().collect(),
             replace: asked.replace.clone().into_iter().collect(),
+            caches: self.caches.clone(),
         };
         let engine = self.engine.as_ref();
         let environment = Environment::default();
@@ -236,6 +245,7 @@ impl Sandbox {
             replace: asked.replace.clone().into_iter().collect(),
             approval: Approval::Given,
             jobs,
+            caches: self.caches.clone(),
         };
         let mut silent = Silent::default();
         let exit = block_on(async {

@@ -115,7 +115,10 @@ impl Site {
     /// The binary with these arguments, `--config`, source and workspace after the first.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_builder"));
-        command.env_clear().env("HOME", self.path("home"));
+        command
+            .env_clear()
+            .env("HOME", self.path("home"))
+            .env("BUILDER_NO_CACHE", "1");
         let passed = PASSED_ON.iter();
         command.envs(passed.filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.args(arguments).arg("--config");

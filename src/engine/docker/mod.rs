@@ -2,6 +2,7 @@
 
 mod address;
 mod build;
+mod carry;
 mod choose;
 mod config_file;
 mod connect;
@@ -33,7 +34,10 @@ pub use address::Address;
 pub use choose::{Choice, Environment, Origin, choose};
 pub use tls::Tls;
 
-use super::{BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome};
+use super::{
+    ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome,
+    TarWriter,
+};
 use failure::{is_broken_connection, is_status};
 use tunnel::Tunnel;
 
@@ -206,6 +210,22 @@ impl Engine for DockerEngine {
             tagged.map_err(|error| self.failed(format!("tag the image {id} as `{name}`"), &error))
         }
         .boxed()
+    }
+
+    fn export_image<'a>(
+        &'a self,
+        id: &'a str,
+        reader: ArchiveReader,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.hand_out(id, reader).boxed()
+    }
+
+    fn import_image<'a>(
+        &'a self,
+        archive: TarWriter,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.take_in(archive, call).boxed()
     }
 
     fn remove_image<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {

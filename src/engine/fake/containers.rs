@@ -109,3 +109,30 @@ fn wheel(name: &str, metadata: &str, content: &str) -> Vec<u8> {
         .expect("an archive in memory can be written")
         .into_inner()
 }
+
+/// Makes the archive of an image, as `docker save` would: one layer, which has the id in it.
+pub(super) fn archived(id: &str) -> Vec<u8> {
+    use sha2::Digest as _;
+    let layer = id.as_bytes();
+    let diff_id = format!("sha256:{:x}", sha2::Sha256::digest(layer));
+    let config = serde_json::json!({ "id": id, "rootfs": { "diff_ids": [diff_id] } }).to_string();
+    let list = serde_json::json!([{ "Config": "config.json", "Layers": ["0/layer.tar"] }]);
+    let files = [
+        ("0/layer.tar", layer.to_vec()),
+        ("config.json", config.into_bytes()),
+        ("manifest.json", list.to_string().into_bytes()),
+    ];
+    let files = files.map(|(name, bytes)| (name.to_owned(), bytes, 0o644));
+    let mut archive = Vec::new();
+    crate::archive::pack_files(files.to_vec(), 0)(&mut archive)
+        .expect("memory takes what is written");
+    archive
+}
+
+/// Returns the id of the image in an archive.
+pub(super) fn imported(files: &Files) -> String {
+    let config = files.get("config.json").map(Vec::as_slice);
+    let config: serde_json::Value =
+        serde_json::from_slice(config.unwrap_or_default()).unwrap_or_default();
+    config["id"].as_str().unwrap_or_default().to_owned()
+}

@@ -33,7 +33,11 @@ pub(in crate::exec) fn previous(host: &Host, flavour: &str, ending: &str) -> Opt
 }
 
 /// Keeps the package that is about to be superseded.
-pub(super) fn keep_previous(host: &Host, job: &Job, flavour: &str) -> Result<(), StepError> {
+pub(in crate::exec) fn keep_previous(
+    host: &Host,
+    job: &Job,
+    flavour: &str,
+) -> Result<(), StepError> {
     let Some(old) = job
         .before
         .as_ref()

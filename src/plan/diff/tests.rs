@@ -178,6 +178,7 @@ fn built(project: &Project) -> Manifest {
             outputs: outputs(step, project),
             started: 0,
             seconds: 0.0,
+            restored: None,
         };
         outcomes.has_key(&step.address, record.key);
         outcomes.leaves(&step.address, &record.outputs.facets);
@@ -209,7 +210,9 @@ fn check(change: impl FnOnce(&mut Situation), expected: &[&str]) {
         &situation.observed,
         &situation.request,
         &kept,
-    );
+        &Cached::default(),
+    )
+    .plan;
     let changes = plan
         .changes
         .iter()

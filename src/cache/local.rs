@@ -1,0 +1,456 @@
+//! The local cache: a folder that all builders of a user share.
+//!
+//! ```text
+//! CACHEDIR.TAG
+//! v1/entries/ab/<key>      an entry's document; its time is when it was last of use
+//! v1/blobs/cd/<digest>     the bytes of a file or a layer
+//! v1/layers/<diff id>      the digest of the blob that a layer is kept as
+//! v1/evicted/<key>         when an entry was taken away, and for which step
+//! v1/staging/              what is being written
+//! ```
+//!
+//! Every file is written beside its place and renamed, so that a reader sees all of it or nothing
+//! and two writers of the same thing do no harm. Nothing is believed: a document has a digest of its
+//! own, and a blob is digested while it is copied out. What does not hold is removed.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this module is where the cache's files are"
+)]
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sha2::Digest as _;
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::cache::CacheError;
+use crate::digest::Digest;
+use crate::entry::{BadEntry, Blob, Entry};
+use crate::step::Key;
+
+/// The version of the folder's layout.
+const LAYOUT: &str = "v1";
+
+/// The size of the pieces in which files are read.
+const PIECE: usize = 256 * 1024;
+
+/// What stands in `CACHEDIR.TAG`, by which backup programs pass the folder over.
+const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# What builder keeps of earlier builds. It may be removed at any time.\n";
+
+/// The folder.
+#[derive(Clone, Debug)]
+pub struct Local {
+    root: PathBuf,
+}
+
+/// What became of a look for an entry.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Look {
+    /// It is there, with all its blobs.
+    Found(Box<Entry>),
+    /// It is not there.
+    Absent,
+    /// It was there until it was taken away for want of room or because of its age.
+    Evicted {
+        /// When, in seconds since 1970.
+        at: u64,
+    },
+    /// What stands there is no entry.
+    Damaged(BadEntry),
+}
+
+pub(super) fn failed(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {
+    let path = path.to_owned();
+    move |cause| CacheError::Io {
+        verb,
+        path,
+        cause: cause.to_string(),
+    }
+}
+
+impl Local {
+    /// Opens the cache in a folder, and makes it where it is not there.
+    pub fn open(folder: &Path) -> Result<Self, CacheError> {
+        let root = folder.join(LAYOUT);
+        let staging = root.join("staging");
+        fs::create_dir_all(&staging).map_err(failed("create", &staging))?;
+        let tag = folder.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            fs::write(&tag, TAG).map_err(failed("write", &tag))?;
+        }
+        Ok(Self { root })
+    }
+
+    /// Opens the cache in a folder, if there is one.
+    pub fn existing(folder: &Path) -> Option<Self> {
+        let root = folder.join(LAYOUT);
+        root.is_dir().then_some(Self { root })
+    }
+
+    /// Returns the folder with its layout.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn entry_path(&self, key: &Key) -> PathBuf {
+        sharded(&self.root.join("entries"), &key.to_string())
+    }
+
+    /// Returns where the bytes of a blob are, if they are here.
+    pub fn blob_path(&self, digest: &Digest) -> PathBuf {
+        sharded(&self.root.join("blobs"), &digest.to_string())
+    }
+
+    pub(super) fn evicted_path(&self, key: &Key) -> PathBuf {
+        self.root.join("evicted").join(key.to_string())
+    }
+
+    /// Looks for an entry. Its blobs are there with the sizes that they should have; their bytes
+    /// are not read yet.
+    pub fn look(&self, key: &Key) -> Result<Look, CacheError> {
+        let path = self.entry_path(key);
+        let document = match fs::read(&path) {
+            Ok(document) => document,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(self.evicted(key));
+            }
+            Err(error) => return Err(failed("read", &path)(error)),
+        };
+        match Entry::parse(&document, key) {
+            // A later builder's entry is of use to that builder.
+            Err(BadEntry::Version(_)) => Ok(Look::Absent),
+            Err(bad) => Ok(Look::Damaged(bad)),
+            Ok(entry) => {
+                let whole = entry.all_blobs().iter().all(|digest| {
+                    let metadata = fs::metadata(self.blob_path(digest));
+                    metadata.is_ok_and(|metadata| metadata.len() == entry.blobs[digest].size)
+                });
+                Ok(if whole {
+                    Look::Found(Box::new(entry))
+                } else {
+                    Look::Absent
+                })
+            }
+        }
+    }
+
+    fn evicted(&self, key: &Key) -> Look {
+        let text = fs::read_to_string(self.evicted_path(key));
+        let at = text
+            .ok()
+            .and_then(|text| text.split_whitespace().next()?.parse().ok());
+        at.map_or(Look::Absent, |at| Look::Evicted { at })
+    }
+
+    /// Marks an entry as used now. A cache that cannot be written can still be read.
+    pub fn touch(&self, key: &Key) {
+        if let Ok(file) = File::options().append(true).open(self.entry_path(key)) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+    }
+
+    /// Copies a blob to a new file and checks its bytes on the way. One that is not what it should
+    /// be is removed.
+    pub fn copy_out(&self, digest: &Digest, into: &Path) -> Result<(), CacheError> {
+        let path = self.blob_path(digest);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(CacheError::Gone(*digest));
+            }
+            Err(error) => return Err(failed("read", &path)(error)),
+        };
+        let mut out = File::create_new(into).map_err(failed("create", into))?;
+        let mut hasher = blake3::Hasher::new();
+        let copied = pieces(&mut file, |piece| {
+            hasher.update(piece);
+            out.write_all(piece)
+        });
+        copied.map_err(failed("copy a blob to", into))?;
+        if Digest::from_hasher(&hasher) == *digest {
+            return Ok(());
+        }
+        fs::remove_file(into).map_err(failed("remove", into))?;
+        self.drop_blob(digest);
+        Err(CacheError::Damaged(*digest))
+    }
+
+    /// Checks the bytes of a blob; one that is not what it should be is removed.
+    pub fn check(&self, digest: &Digest) -> Result<bool, CacheError> {
+        let path = self.blob_path(digest);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(failed("read", &path)(error)),
+        };
+        let mut hasher = blake3::Hasher::new();
+        let read = pieces(&mut file, |piece| {
+            hasher.update(piece);
+            Ok(())
+        });
+        read.map_err(failed("read", &path))?;
+        let holds = Digest::from_hasher(&hasher) == *digest;
+        if !holds {
+            self.drop_blob(digest);
+        }
+        Ok(holds)
+    }
+
+    /// Removes a blob that is of no use; whoever needs it finds it gone.
+    pub(super) fn drop_blob(&self, digest: &Digest) {
+        let _ = fs::remove_file(self.blob_path(digest));
+    }
+
+    /// Takes in the file that a step left, unless it is not what the step left any more.
+    pub fn take_in(&self, path: &Path, expected: &Digest) -> Result<Blob, CacheError> {
+        let mut file = File::open(path).map_err(failed("read", path))?;
+        let mut blob = self.begin()?;
+        pieces(&mut file, |piece| blob.write_all(piece)).map_err(failed("keep", path))?;
+        let (digest, info) = blob.finish()?;
+        if digest != *expected {
+            self.drop_blob(&digest);
+            return Err(CacheError::Changed(path.to_owned()));
+        }
+        Ok(info)
+    }
+
+    /// Makes a folder for a file that is brought from elsewhere; it goes when it is dropped.
+    pub(super) fn begin_fetch(&self) -> Result<TempDir, CacheError> {
+        let folder = self.root.join("staging");
+        let made = tempfile::Builder::new()
+            .prefix("fetch-")
+            .tempdir_in(&folder);
+        made.map_err(failed("write in", &folder))
+    }
+
+    /// Takes in a file that is in the cache's own staging, without copying it.
+    pub(super) fn adopt(&self, path: &Path, expected: &Digest) -> Result<(), CacheError> {
+        let mut file = File::open(path).map_err(failed("read", path))?;
+        let mut hasher = blake3::Hasher::new();
+        let read = pieces(&mut file, |piece| {
+            hasher.update(piece);
+            Ok(())
+        });
+        read.map_err(failed("read", path))?;
+        if Digest::from_hasher(&hasher) != *expected {
+            return Err(CacheError::Changed(path.to_owned()));
+        }
+        let place = self.blob_path(expected);
+        if let Some(folder) = place.parent() {
+            fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        }
+        fs::rename(path, &place).map_err(failed("write", &place))
+    }
+
+    /// Begins a blob whose digest turns up when all of it is written.
+    pub fn begin(&self) -> Result<BlobWriter, CacheError> {
+        let folder = self.root.join("staging");
+        let file = tempfile::Builder::new()
+            .prefix("blob-")
+            .tempfile_in(&folder)
+            .map_err(failed("write in", &folder))?;
+        Ok(BlobWriter {
+            local: self.clone(),
+            file,
+            blake3: blake3::Hasher::new(),
+            sha256: sha2::Sha256::new(),
+            size: 0,
+        })
+    }
+
+    /// Makes a file without a name for what is needed for a moment.
+    pub(super) fn aside(&self) -> Result<File, CacheError> {
+        let folder = self.root.join("staging");
+        tempfile::tempfile_in(&folder).map_err(failed("write in", &folder))
+    }
+
+    /// Writes an entry whose blobs are here. One that is there stays.
+    pub fn add(&self, entry: &Entry) -> Result<(), CacheError> {
+        let _ = fs::remove_file(self.evicted_path(&entry.key));
+        let path = self.entry_path(&entry.key);
+        if matches!(self.look(&entry.key)?, Look::Found(_)) {
+            self.touch(&entry.key);
+            return Ok(());
+        }
+        self.write_whole(&path, &entry.to_document())
+    }
+
+    /// Removes an entry; its blobs stay until they are collected.
+    pub fn remove_entry(&self, key: &Key) -> Result<(), CacheError> {
+        let path = self.entry_path(key);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("remove", &path)(error)),
+        }
+    }
+
+    /// Returns the blob that a layer is kept as, if it is kept.
+    pub(super) fn layer(&self, diff_id: &str) -> Option<KeptLayer> {
+        let path = self.root.join("layers").join(layer_name(diff_id)?);
+        let kept: KeptLayer = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        let metadata = fs::metadata(self.blob_path(&kept.digest)).ok()?;
+        (metadata.len() == kept.blob.size).then_some(kept)
+    }
+
+    /// Remembers which blob a layer is kept as.
+    pub(super) fn remember_layer(&self, diff_id: &str, kept: &KeptLayer) -> Result<(), CacheError> {
+        let Some(name) = layer_name(diff_id) else {
+            return Ok(());
+        };
+        let text = serde_json::to_vec(kept).expect("a layer is plain data");
+        self.write_whole(&self.root.join("layers").join(name), &text)
+    }
+
+    pub(super) fn write_whole(&self, path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
+        let folder = self.root.join("staging");
+        let mut file = NamedTempFile::new_in(&folder).map_err(failed("write in", &folder))?;
+        file.write_all(bytes)
+            .and_then(|()| file.as_file().sync_data())
+            .map_err(failed("write", path))?;
+        put(file, path)
+    }
+
+    /// Names all entries.
+    pub(super) fn keys(&self) -> Result<Vec<(Key, fs::Metadata)>, CacheError> {
+        let files = files_below(&self.root.join("entries"))?;
+        let named = files.into_iter().filter_map(|(path, metadata)| {
+            let name = path.file_name()?.to_str()?;
+            Some((name.parse().ok()?, metadata))
+        });
+        Ok(named.collect())
+    }
+
+    /// Names all blobs.
+    pub(super) fn blobs(&self) -> Result<Vec<(Digest, fs::Metadata)>, CacheError> {
+        let files = files_below(&self.root.join("blobs"))?;
+        let named = files.into_iter().filter_map(|(path, metadata)| {
+            let name = path.file_name()?.to_str()?;
+            Some((name.parse().ok()?, metadata))
+        });
+        Ok(named.collect())
+    }
+
+    /// Names the blobs that entries need.
+    pub(super) fn needed_blobs(&self, keys: &[Key]) -> BTreeSet<Digest> {
+        let entries = keys.iter().filter_map(|key| {
+            let document = fs::read(self.entry_path(key)).ok()?;
+            Entry::parse(&document, key).ok()
+        });
+        entries.flat_map(|entry| entry.all_blobs()).collect()
+    }
+}
+
+/// The blob that a layer is kept as.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct KeptLayer {
+    pub digest: Digest,
+    pub blob: Blob,
+    /// The layer's size before compression.
+    pub size: u64,
+}
+
+/// The digits of a layer's id, if it is one.
+fn layer_name(diff_id: &str) -> Option<&str> {
+    let digits = diff_id.strip_prefix("sha256:")?;
+    let hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (digits.len() == 64 && hexadecimal).then_some(digits)
+}
+
+/// A blob that is being written.
+pub struct BlobWriter {
+    local: Local,
+    file: NamedTempFile,
+    blake3: blake3::Hasher,
+    sha256: sha2::Sha256,
+    size: u64,
+}
+
+impl BlobWriter {
+    /// Ends the blob and puts it in its place.
+    pub fn finish(self) -> Result<(Digest, Blob), CacheError> {
+        let digest = Digest::from_hasher(&self.blake3);
+        let sha256 = format!("{:x}", self.sha256.finalize());
+        let blob = Blob {
+            size: self.size,
+            sha256,
+        };
+        let place = self.local.blob_path(&digest);
+        put(self.file, &place)?;
+        Ok((digest, blob))
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        let bytes = &bytes[..written];
+        self.blake3.update(bytes);
+        self.sha256.update(bytes);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn put(file: NamedTempFile, path: &Path) -> Result<(), CacheError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+    }
+    file.persist(path)
+        .map_err(|error| failed("write", path)(error.error))?;
+    Ok(())
+}
+
+fn sharded(folder: &Path, name: &str) -> PathBuf {
+    folder.join(&name[..2]).join(name)
+}
+
+/// Reads a file piece by piece.
+pub(super) fn pieces(
+    file: &mut impl Read,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => take(&buffer[..length])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Lists the files below a folder, with what is known of each; a file that goes meanwhile is left out.
+fn files_below(folder: &Path) -> Result<Vec<(PathBuf, fs::Metadata)>, CacheError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("read", folder)(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed("read", folder))?;
+        match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => found.extend(files_below(&entry.path())?),
+            Ok(metadata) => found.push((entry.path(), metadata)),
+            Err(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Returns a time in seconds since 1970.
+pub(super) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs()
+}
