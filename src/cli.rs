@@ -10,9 +10,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
-use self::args::{Bare, CacheArgs, Cli, Command, EngineArgs, RunArgs, SchemaOf, StepArgs, Target};
+use self::args::{
+    Bare, CacheArgs, CacheCommand, Cli, Command, EngineArgs, RunArgs, SchemaOf, StepArgs, Target,
+};
 use self::terminal::{Terminal, interruptions, print, report};
-use crate::app::{self, AppError, ApplyOptions, Approval, Environment, Exit, Invocation};
+use crate::app::{
+    self, AppError, ApplyOptions, Approval, CacheChoice, CacheTask, Environment, Exit, Invocation,
+};
+use crate::cache::Limits;
 use crate::config::schema;
 use crate::plan::{Style, show};
 use crate::report::{JsonLines, Observer, PlainLines, Progress};
@@ -160,6 +165,7 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
         }
         Typed::Command(Command::Explain {
             step,
+            against,
             target,
             engine,
             cache,
@@ -173,9 +179,31 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
                 engine.as_ref(),
                 &cache.choice(),
                 &step,
+                against.as_deref(),
             )
             .await?;
             print(&text);
+            Ok(Exit::Done)
+        }
+        Typed::Command(Command::History { wheel, workspace }) => {
+            print(&app::history(&workspace, wheel.as_deref())?);
+            Ok(Exit::Done)
+        }
+        Typed::Command(Command::Cache { task }) => {
+            let (place, task) = match task {
+                CacheCommand::Status { place } => (place, CacheTask::Status),
+                CacheCommand::Gc {
+                    place,
+                    max_size: size,
+                    max_age: age,
+                } => (place, CacheTask::Collect(Limits { size, age })),
+                CacheCommand::Verify { place } => (place, CacheTask::Verify),
+            };
+            let choice = CacheChoice {
+                folder: place.cache_dir,
+                off: false,
+            };
+            print(&app::cache(&choice, &environment, task)?);
             Ok(Exit::Done)
         }
         Typed::Command(Command::Graph { files }) => {

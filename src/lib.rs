@@ -20,6 +20,7 @@
 //! - [`graph`]: builds and what was observed, compiled into steps in order.
 //! - [`manifest`]: what was built, from what, and what it left.
 //! - [`entry`]: entries of a cache, as documents.
+//! - [`history`]: the runs of a workspace.
 //! - [`plan`]: graph against manifest: what would be done, and why.
 //!
 //! What touches the world:
@@ -46,7 +47,7 @@
 //! | `build/wheelhouse/<flavour>/` | [`exec`], the wheel runs |
 //! | `.builder/facts/<flavour>.json` | [`exec`], the probe |
 //! | `.builder/logs/<run>/<step>.log` | [`exec`] |
-//! | `.builder/manifest.jsonl`, `lock`, `objects/`, `staging/` | [`workspace`] |
+//! | `.builder/manifest.jsonl`, `history.jsonl`, `lock`, `objects/`, `staging/` | [`workspace`] |
 //!
 //! # The way of one `builder apply`
 //!
@@ -72,6 +73,7 @@ pub mod entry;
 pub mod exec;
 pub mod facts;
 pub mod graph;
+pub mod history;
 pub mod manifest;
 pub mod observe;
 pub mod package;

@@ -4,6 +4,8 @@
     reason = "this module is where the workspace's files are"
 )]
 
+mod past;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, Hasher};

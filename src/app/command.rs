@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::app::caching::CacheChoice;
 use crate::app::gather::{Gathered, Places, configuration, gather, graph_alone};
+use crate::app::remember::against;
 use crate::app::{AppError, Environment};
 use crate::engine::docker::{self, DockerEngine};
 use crate::engine::fake::FakeEngine;
@@ -163,6 +164,7 @@ pub async fn explain(
     engine: &dyn Engine,
     caches: &CacheChoice,
     step: &str,
+    run: Option<&str>,
 ) -> Result<String, AppError> {
     let (caches, _) = caches.open(environment)?;
     let gathered = gather(
@@ -180,12 +182,17 @@ pub async fn explain(
         if number > 0 {
             text.push('\n');
         }
-        explain_one(&mut text, &gathered, address);
+        explain_one(&mut text, &gathered, address, run)?;
     }
     Ok(text)
 }
 
-fn explain_one(text: &mut String, gathered: &Gathered, address: &Address) {
+fn explain_one(
+    text: &mut String,
+    gathered: &Gathered,
+    address: &Address,
+    run: Option<&str>,
+) -> Result<(), AppError> {
     let Gathered {
         graph,
         manifest,
@@ -222,7 +229,8 @@ fn explain_one(text: &mut String, gathered: &Gathered, address: &Address) {
     }
     let record = manifest.record(address);
     let _ = writeln!(text, "\ninputs");
-    text.push_str(&explain_inputs(&Fingerprint::of(step, &outcomes), record));
+    let fingerprint = Fingerprint::of(step, &outcomes);
+    text.push_str(&explain_inputs(&fingerprint, record));
     if let Some(key) = change.key {
         let _ = writeln!(text, "  key {key}");
     }
@@ -272,6 +280,10 @@ fn explain_one(text: &mut String, gathered: &Gathered, address: &Address) {
                 );
             }
         }
+    }
+    match run {
+        Some(run) => against(text, workspace, run, &fingerprint, address),
+        None => Ok(()),
     }
 }
 

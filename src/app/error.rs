@@ -109,6 +109,16 @@ pub enum AppError {
         /// What is wrong with that.
         why: String,
     },
+    /// There is no such run.
+    #[error("no run is called `{name}`")]
+    #[diagnostic(code(builder::usage::run))]
+    UnknownRun {
+        /// What was asked for.
+        name: String,
+        /// Which there are.
+        #[help]
+        help: String,
+    },
     /// Nobody approved the plan.
     #[error("the plan was not approved: nobody can answer here")]
     #[diagnostic(
@@ -137,6 +147,7 @@ impl AppError {
             | Self::Environment { .. }
             | Self::Include { .. }
             | Self::Cache(_)
+            | Self::UnknownRun { .. }
             | Self::NotApproved => Exit::Usage,
             Self::Workspace(WorkspaceError::Locked { .. }) => Exit::Locked,
             Self::Workspace(_) => Exit::Failed,

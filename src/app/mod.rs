@@ -6,6 +6,7 @@ mod error;
 mod gather;
 mod host;
 mod lookup;
+mod remember;
 mod run;
 mod situation;
 
@@ -14,4 +15,5 @@ pub use command::{Engines, Invocation, explain, graph, plan, validate};
 pub use error::{AppError, Exit};
 pub use gather::{Gathered, Places, gather};
 pub use host::Environment;
+pub use remember::{CacheTask, cache, history};
 pub use run::{ApplyOptions, Approval, Feedback, apply};

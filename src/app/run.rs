@@ -15,11 +15,13 @@ use tokio_util::sync::CancellationToken;
 use crate::app::caching::CacheChoice;
 use crate::app::gather::{Gathered, Places, gather};
 use crate::app::{AppError, Environment, Exit, command};
+use crate::cache::{Caches, Limits};
 use crate::engine::Engine;
-use crate::exec::{self, Host, WORKSPACE_LABEL};
+use crate::exec::{self, Host, Summary, WORKSPACE_LABEL};
+use crate::history::{self, Ended, Run};
 use crate::manifest::Manifest;
-use crate::plan::Plan;
-use crate::report::Observer;
+use crate::plan::{Plan, size};
+use crate::report::{Event, Observer};
 
 /// Who approves a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,9 @@ pub struct ApplyOptions {
     /// Which caches are used.
     pub caches: CacheChoice,
 }
+
+/// How many runs are in the history.
+const RUNS_REMEMBERED: usize = 500;
 
 /// How many runs keep their logs.
 const RUNS_KEPT: usize = 20;
@@ -135,6 +140,7 @@ pub async fn apply(
     // What a crash left in the engine; the lock says that nobody else's run is meant.
     let crashed = BTreeMap::from([(WORKSPACE_LABEL.to_owned(), identity.clone())]);
     engine.sweep(&crashed).await?;
+    let tended = caches.clone();
     let host = Host {
         engine,
         workspace,
@@ -147,7 +153,9 @@ pub async fn apply(
         caches,
     };
     let engine = Arc::clone(&host.engine);
-    let root = host.workspace.root().to_owned();
+    let workspace = host.workspace.clone();
+    let root = workspace.root().to_owned();
+    let (run, began) = (host.run.clone(), SystemTime::now());
     let apply = exec::Apply {
         host: Arc::new(host),
         graph: &graph,
@@ -159,6 +167,14 @@ pub async fn apply(
     let summary = exec::apply(apply, &mut journal, feedback.observer()).await;
     engine.settle().await;
     let summary = summary?;
+    let remembered = remembered(run, began, &summary, journal.manifest());
+    workspace.remember(&lock, &remembered.to_line(), RUNS_REMEMBERED)?;
+    if let Some(text) = tended
+        .filter(|_| !summary.interrupted)
+        .and_then(|caches| tend(&caches))
+    {
+        feedback.observer().event(&Event::Warning { text });
+    }
     if summary.failed.is_empty() && !summary.interrupted {
         feedback.left(&left(journal.manifest(), &root));
     }
@@ -169,6 +185,50 @@ pub async fn apply(
     } else {
         Exit::Failed
     })
+}
+
+/// Collects the local cache when that is due; returns what was taken away, in words.
+fn tend(caches: &Caches) -> Option<String> {
+    let (local, now) = (caches.local(), SystemTime::now());
+    if !local.is_due(now) {
+        return None;
+    }
+    match local.collect(Limits::default(), now) {
+        Ok(collected) if collected.entries.is_empty() => None,
+        Ok(collected) => Some(format!(
+            "{} entries of the local cache were taken away, as `builder cache gc` does: {} are left",
+            collected.entries.len(),
+            size(collected.left)
+        )),
+        Err(error) => Some(format!("the local cache could not be collected: {error}")),
+    }
+}
+
+/// What the history keeps of a run.
+fn remembered(run: String, began: SystemTime, summary: &Summary, manifest: &Manifest) -> Run {
+    let since = |earlier| began.duration_since(earlier).unwrap_or_default();
+    let records = summary.restored.iter().chain(&summary.ran);
+    let mut steps: Vec<_> = records
+        .filter_map(|step| manifest.record(step).cloned())
+        .collect();
+    steps.sort_by(|a, b| (a.started, &a.step).cmp(&(b.started, &b.step)));
+    Run {
+        version: history::VERSION,
+        run,
+        started: since(SystemTime::UNIX_EPOCH).as_secs(),
+        seconds: began.elapsed().unwrap_or_default().as_secs_f64(),
+        ended: if summary.interrupted {
+            Ended::Interrupted
+        } else if summary.failed.is_empty() {
+            Ended::Done
+        } else {
+            Ended::Failed
+        },
+        steps,
+        skipped: summary.skipped.clone(),
+        failed: summary.failed.clone(),
+        removed: summary.removed.clone(),
+    }
 }
 
 /// Words what the records promise that a user came for.

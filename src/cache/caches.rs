@@ -1,4 +1,8 @@
 //! The caches of a run: the local one first, then the one that machines share.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the user is told what waiting for a shared cache cost"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -20,7 +20,8 @@ use serde::Deserialize;
 use sha2::Digest as _;
 
 use crate::cache::CacheError;
-use crate::cache::local::{BlobWriter, KeptLayer, Local, failed, pieces};
+use crate::cache::blob::{BlobWriter, KeptLayer};
+use crate::cache::local::{Local, failed, pieces};
 use crate::digest::Digest;
 use crate::engine::TarWriter;
 use crate::entry::{ArchivedImage, Blob, Layer};

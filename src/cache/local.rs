@@ -18,13 +18,11 @@
     reason = "this module is where the cache's files are"
 )]
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sha2::Digest as _;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::cache::CacheError;
@@ -246,22 +244,6 @@ impl Local {
         fs::rename(path, &place).map_err(failed("write", &place))
     }
 
-    /// Begins a blob whose digest turns up when all of it is written.
-    pub fn begin(&self) -> Result<BlobWriter, CacheError> {
-        let folder = self.root.join("staging");
-        let file = tempfile::Builder::new()
-            .prefix("blob-")
-            .tempfile_in(&folder)
-            .map_err(failed("write in", &folder))?;
-        Ok(BlobWriter {
-            local: self.clone(),
-            file,
-            blake3: blake3::Hasher::new(),
-            sha256: sha2::Sha256::new(),
-            size: 0,
-        })
-    }
-
     /// Makes a file without a name for what is needed for a moment.
     pub(super) fn aside(&self) -> Result<File, CacheError> {
         let folder = self.root.join("staging");
@@ -287,23 +269,6 @@ impl Local {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed("remove", &path)(error)),
         }
-    }
-
-    /// Returns the blob that a layer is kept as, if it is kept.
-    pub(super) fn layer(&self, diff_id: &str) -> Option<KeptLayer> {
-        let path = self.root.join("layers").join(layer_name(diff_id)?);
-        let kept: KeptLayer = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-        let metadata = fs::metadata(self.blob_path(&kept.digest)).ok()?;
-        (metadata.len() == kept.blob.size).then_some(kept)
-    }
-
-    /// Remembers which blob a layer is kept as.
-    pub(super) fn remember_layer(&self, diff_id: &str, kept: &KeptLayer) -> Result<(), CacheError> {
-        let Some(name) = layer_name(diff_id) else {
-            return Ok(());
-        };
-        let text = serde_json::to_vec(kept).expect("a layer is plain data");
-        self.write_whole(&self.root.join("layers").join(name), &text)
     }
 
     pub(super) fn write_whole(&self, path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
@@ -334,73 +299,9 @@ impl Local {
         });
         Ok(named.collect())
     }
-
-    /// Names the blobs that entries need.
-    pub(super) fn needed_blobs(&self, keys: &[Key]) -> BTreeSet<Digest> {
-        let entries = keys.iter().filter_map(|key| {
-            let document = fs::read(self.entry_path(key)).ok()?;
-            Entry::parse(&document, key).ok()
-        });
-        entries.flat_map(|entry| entry.all_blobs()).collect()
-    }
 }
 
-/// The blob that a layer is kept as.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct KeptLayer {
-    pub digest: Digest,
-    pub blob: Blob,
-    /// The layer's size before compression.
-    pub size: u64,
-}
-
-/// The digits of a layer's id, if it is one.
-fn layer_name(diff_id: &str) -> Option<&str> {
-    let digits = diff_id.strip_prefix("sha256:")?;
-    let hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (digits.len() == 64 && hexadecimal).then_some(digits)
-}
-
-/// A blob that is being written.
-pub struct BlobWriter {
-    local: Local,
-    file: NamedTempFile,
-    blake3: blake3::Hasher,
-    sha256: sha2::Sha256,
-    size: u64,
-}
-
-impl BlobWriter {
-    /// Ends the blob and puts it in its place.
-    pub fn finish(self) -> Result<(Digest, Blob), CacheError> {
-        let digest = Digest::from_hasher(&self.blake3);
-        let sha256 = format!("{:x}", self.sha256.finalize());
-        let blob = Blob {
-            size: self.size,
-            sha256,
-        };
-        let place = self.local.blob_path(&digest);
-        put(self.file, &place)?;
-        Ok((digest, blob))
-    }
-}
-
-impl Write for BlobWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        let bytes = &bytes[..written];
-        self.blake3.update(bytes);
-        self.sha256.update(bytes);
-        self.size += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-fn put(file: NamedTempFile, path: &Path) -> Result<(), CacheError> {
+pub(super) fn put(file: NamedTempFile, path: &Path) -> Result<(), CacheError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
     }

@@ -3,7 +3,9 @@
 //! [`Local`] is a folder that all builders of a machine share; a [`Remote`] is one that machines
 //! share. [`Caches`] asks them in this order and remembers which of them is out of order.
 
+mod blob;
 mod caches;
+mod collect;
 mod error;
 mod image;
 mod local;
@@ -17,10 +19,12 @@ use crate::digest::Digest;
 use crate::entry::{Blob, Entry};
 use crate::step::Key;
 
+pub use blob::BlobWriter;
 pub use caches::{Caches, Found, LOCAL, Shared};
+pub use collect::{Collected, Limits, Status, Verified};
 pub use error::CacheError;
 pub(crate) use image::take_apart;
-pub use local::{BlobWriter, Local, Look};
+pub use local::{Local, Look};
 
 /// A cache that machines share: a registry, or an object store.
 ///

@@ -1,8 +1,4 @@
 //! Steps and caches: what a step left is kept, and brought back instead of running the step again.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "restored files are made executable, and links are made"
-)]
 
 use std::collections::BTreeMap;
 use std::fs;

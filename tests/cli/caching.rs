@@ -193,7 +193,7 @@ fn a_step_that_could_not_be_restored_takes_along_what_seemed_up_to_date() {
     let sandbox = kept();
     let folder = "one/build/wheelhouse/deb";
     for wheel in sandbox.list(folder) {
-        if wheel.starts_with("shop-") {
+        if wheel.starts_with("fake_project-") {
             sandbox.remove(&format!("{folder}/{wheel}"));
         }
     }
@@ -229,4 +229,125 @@ fn a_cache_folder_that_is_a_file_is_refused_when_it_was_named_and_done_without_w
     );
     assert!(output.contains("there is no local cache"), "{output}");
     assert!(output.ends_with("[exit 0]"), "{output}");
+}
+
+#[test]
+fn the_cache_says_what_is_in_it_what_it_gave_up_and_when() {
+    let sandbox = kept();
+    assert_snapshot!(sandbox.exactly("cache status --cache-dir cache"), @"
+    cache: 5 entries, 6 blobs, 9.0 kB
+      image: 1, 269 B
+      probe: 1, 315 B
+      render: 1, 1.1 kB
+      wheel run: 2, 675 B
+      least recently of use: [TIME]
+    [exit 0]
+    ");
+    assert_snapshot!(sandbox.exactly("cache gc --max-size 10GB --cache-dir cache"), @"
+    0 entries taken away, 0 B freed, 9.0 kB left
+    [exit 0]
+    ");
+    let output = sandbox.exactly("cache gc --max-size 0 --cache-dir cache");
+    assert!(output.contains("5 entries taken away"), "{output}");
+    assert!(output.contains("deb.image"), "{output}");
+    let status = sandbox.exactly("cache status --cache-dir cache");
+    assert!(status.contains("0 entries, 0 blobs, 0 B"), "{status}");
+    let plan = sandbox.cached("plan --target deb.base", "two");
+    assert!(
+        plan.contains("was evicted from the local cache on 20"),
+        "{plan}"
+    );
+    let nothing = sandbox.exactly("cache status --cache-dir elsewhere");
+    assert!(nothing.contains("nothing is kept there"), "{nothing}");
+    let refused = sandbox.exactly("cache gc --max-size plenty --cache-dir cache");
+    assert!(refused.contains("a whole number with a unit"), "{refused}");
+}
+
+#[test]
+fn an_entry_of_use_outlives_one_that_is_older() {
+    let sandbox = kept();
+    sandbox.write("project/shop.py", "PRICE = 2\n");
+    let output = sandbox.cached("apply --auto-approve", "one");
+    assert!(output.contains("deb.wheel: done"), "{output}");
+    // The first wheel was not of use since: everything but it is of use to a fresh workspace now.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let output = sandbox.cached("apply --auto-approve", "two");
+    assert!(output.contains("deb.wheel: restored"), "{output}");
+    let status = sandbox.exactly("cache gc --max-age 0s --max-size 10GB --cache-dir cache");
+    let first = status.lines().next().unwrap();
+    assert!(first.starts_with("deb.wheel"), "{status}");
+}
+
+#[test]
+fn verifying_removes_what_does_not_hold() {
+    let sandbox = kept();
+    let output = sandbox.exactly("cache verify --cache-dir cache");
+    assert!(
+        output.contains("5 entries hold, 0 things removed"),
+        "{output}"
+    );
+    damage(&sandbox, "blobs");
+    let output = sandbox.exactly("cache verify --cache-dir cache");
+    assert!(output.contains("0 entries hold"), "{output}");
+    assert!(output.contains("a blob of it is missing"), "{output}");
+    let output = sandbox.cached("plan", "two");
+    assert!(!output.contains("restore"), "{output}");
+}
+
+#[test]
+fn the_history_tells_runs_wheels_and_what_a_step_was_made_from() {
+    let sandbox = kept();
+    sandbox.write("project/requires.txt", "cffi\nurllib3\n");
+    let output = sandbox.cached("apply --auto-approve", "one");
+    assert!(output.ends_with("[exit 0]"), "{output}");
+    sandbox.write("project/requires.txt", "cffi\n");
+    let output = sandbox.cached("apply --auto-approve --jobs 1", "one");
+    assert!(output.ends_with("[exit 0]"), "{output}");
+    assert_snapshot!(sandbox.exactly("history one"), @"
+    [RUN]  done in 0.0s
+      deb.dependencies  restored from the local cache in 0.0s
+      deb.wheel  restored from the local cache in 0.0s
+      source  ran in 0.0s
+    [RUN]  done in 0.0s
+      deb.dependencies  ran in 0.0s
+      deb.wheel  ran in 0.0s
+      source  ran in 0.0s
+    [RUN]  done in 0.0s
+      deb.base  ran in 0.0s
+      deb.dependencies  ran in 0.0s
+      deb.dockerfile  ran in 0.0s
+      deb.image  ran in 0.0s
+      deb.wheel  ran in 0.0s
+      source  ran in 0.0s
+    [exit 0]
+    ");
+    assert_snapshot!(sandbox.exactly("history --wheel URLLIB3 one"), @"
+    [RUN]  deb.dependencies  urllib3-1-py3-none-any.whl  [SHORT]
+    [RUN]  deb.dependencies  no longer there
+    [exit 0]
+    ");
+    let history = sandbox.exactly("history --wheel urllib3 one");
+    let second = history.split_whitespace().next().unwrap();
+    let explained = sandbox.cached(
+        &format!("explain deb.dependencies --against {second}"),
+        "one",
+    );
+    let against = explained.split("\nagainst ").nth(1).unwrap();
+    assert_snapshot!(against, @"
+    [RUN]
+      requirements: -urllib3
+    [exit 0]
+    ");
+    assert_snapshot!(sandbox.cached("explain deb.wheel --against yesterday", "one"), @"
+    --- stderr
+    builder::usage::run
+
+      × no run is called `yesterday`
+      help: the last runs are [RUN], [RUN], [RUN]
+    [exit 3]
+    ");
+    assert_snapshot!(sandbox.exactly("history two"), @"
+    no run is remembered in two
+    [exit 0]
+    ");
 }

@@ -206,7 +206,7 @@ fn colour_is_for_terminals_and_for_who_asks_for_it() {
 #[test]
 fn help_and_version_go_to_the_standard_output() {
     let sandbox = Sandbox::new();
-    assert_snapshot!(sandbox.exactly("--help"), @r"
+    assert_snapshot!(sandbox.exactly("--help"), @"
     Builds wheels of a Python project for each flavour it asks for, and only what
     changed
 
@@ -218,6 +218,9 @@ fn help_and_version_go_to_the_standard_output() {
       apply     Carry out what changed, after showing the plan and asking
       validate  Check both files, without an engine
       explain   Explain a step: its inputs, its last run, and why it would run
+      history   List the runs of a workspace: when, what, how long, and what came
+                from a cache
+      cache     Look after the local cache
       graph     Print the graph of steps in the DOT language
       schema    Print the JSON Schema of one of the two files
       help      Print this message or the help of the given subcommand(s)

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use builder::engine::fake::{FakeEngine, State};
-use builder::engine::{BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome};
+use builder::engine::{
+    ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome,
+    TarWriter,
+};
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -143,6 +146,22 @@ impl Engine for Watched {
         name: &'a str,
     ) -> BoxFuture<'a, Result<(), EngineError>> {
         self.inner.tag_image(id, name)
+    }
+
+    fn export_image<'a>(
+        &'a self,
+        id: &'a str,
+        reader: ArchiveReader,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.call(self.inner.export_image(id, reader)).boxed()
+    }
+
+    fn import_image<'a>(
+        &'a self,
+        archive: TarWriter,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.call(self.inner.import_image(archive, call)).boxed()
     }
 
     fn remove_image<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {

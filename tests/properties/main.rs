@@ -124,6 +124,7 @@ fn assert_as_in_model(run: &Run, must_run: &BTreeSet<String>, must_go: &BTreeSet
                 skipped.contains(&step),
                 "{change:?}"
             ),
+            Action::Restore => panic!("there is no cache: {change:?}"),
             Action::Reuse => assert!(
                 !must_run.contains(&step) && !skipped.contains(&step),
                 "{change:?}"
@@ -188,7 +189,7 @@ fn assert_in_order(run: &Run, needs: impl Fn(&str) -> Vec<String>, jobs: usize) 
                 assert!(running.insert(step.to_string()), "{step} started twice");
                 assert!(running.len() <= jobs, "{running:?}");
             }
-            Event::StepDone { step, .. } => {
+            Event::StepDone { step, .. } | Event::StepRestored { step, .. } => {
                 assert!(
                     running.remove(step.as_str()),
                     "{step} ended before it started"
