@@ -279,6 +279,26 @@ fn builder(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("help is UTF-8")
 }
 
+/// What a command says of itself, and what the commands below it say.
+fn help_of(command: &str) -> String {
+    let help = builder(&[command, "--help"]);
+    let below: String = commands_in(&help)
+        .map(|below| builder(&[command, below, "--help"]))
+        .collect();
+    help + &below
+}
+
+/// The commands that a help text lists.
+fn commands_in(help: &str) -> impl Iterator<Item = &str> {
+    help.lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        // A description that is wrapped goes on further to the right.
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|command| !matches!(*command, "" | "help"))
+}
+
 /// What the README has in code: the lines of fenced blocks, and the spans of all other lines.
 fn code_of(document: &str) -> Vec<String> {
     let mut fenced = false;
@@ -298,20 +318,9 @@ fn code_of(document: &str) -> Vec<String> {
 #[test]
 fn the_readme_names_only_commands_and_flags_that_there_are() {
     let help = builder(&["--help"]);
-    let commands: Vec<&str> = help
-        .lines()
-        .skip_while(|line| *line != "Commands:")
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        // A description that is wrapped goes on further to the right.
-        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
-        .filter(|command| !matches!(*command, "" | "help"))
-        .collect();
+    let commands: Vec<&str> = commands_in(&help).collect();
     let apply = builder(&["apply", "--help"]);
-    let all: String = commands
-        .iter()
-        .map(|command| builder(&[command, "--help"]))
-        .collect();
+    let all: String = commands.iter().map(|command| help_of(command)).collect();
     let flags = |text: &str| -> BTreeSet<String> {
         let words = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '='));
         let flags = words.filter(|word| word.len() > 2 && word.starts_with("--"));
@@ -330,7 +339,7 @@ fn the_readme_names_only_commands_and_flags_that_there_are() {
                 None => flags(&format!("{apply}{help}")),
                 Some(first) if commands.contains(&first) => {
                     named.insert(first.to_owned());
-                    flags(&builder(&[first, "--help"]))
+                    flags(&help_of(first))
                 }
                 Some(first) => {
                     violations.push(format!("builder {first}"));
