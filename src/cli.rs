@@ -2,6 +2,7 @@
 
 mod args;
 mod terminal;
+mod voice;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -11,16 +12,18 @@ use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
 use self::args::{
-    Bare, CacheArgs, CacheCommand, Cli, Command, EngineArgs, RunArgs, SchemaOf, StepArgs, Target,
+    Bare, CacheArgs, CacheCommand, Cli, Command, EngineArgs, RunArgs, SchemaOf, StepArgs, Subject,
 };
-use self::terminal::{Terminal, interruptions, print, report};
+use self::terminal::{Terminal, interruptions};
+use self::voice::Voice;
 use crate::app::{
     self, AppError, ApplyOptions, Approval, CacheChoice, CacheTask, Environment, Exit, Invocation,
 };
 use crate::cache::Limits;
 use crate::config::schema;
-use crate::plan::{Style, show};
-use crate::report::{JsonLines, Observer, PlainLines, Progress};
+use crate::manifest;
+use crate::plan;
+use crate::report;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -46,11 +49,13 @@ pub fn main() -> ExitCode {
         .enable_all()
         .build()
         .expect("the operating system gives threads to a process that it has started");
-    let exit = match runtime.block_on(run(typed)) {
+    let environment = environment();
+    let voice = Voice::of(&environment);
+    let exit = match runtime.block_on(run(typed, &environment, &voice)) {
         Ok(exit) => exit,
         Err(error) => {
             let exit = error.exit();
-            anstream::eprint!("{}", report(error, &environment()));
+            voice.error(error);
             exit
         }
     };
@@ -87,8 +92,7 @@ fn environment() -> Environment {
     }
 }
 
-async fn run(typed: Typed) -> Result<Exit, AppError> {
-    let environment = environment();
+async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<Exit, AppError> {
     match typed {
         Typed::Command(Command::Plan {
             target,
@@ -96,46 +100,69 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
             cache,
             steps,
             detailed_exitcode,
-            json,
+            out,
+            form,
+            json_into,
+            assert_no_changes,
             verbose,
         }) => {
-            let engine = engine.engines().connect(&environment).await?;
+            let engine = engine.engines().connect(environment).await?;
             let invocation = Invocation {
                 places: target.files.places(),
                 targets: steps.target,
                 replace: steps.replace,
                 caches: cache.choice(),
             };
-            let gathered = app::plan(
-                &invocation,
-                &target.workspace,
-                &environment,
-                engine.as_ref(),
-            )
-            .await?;
-            if json {
-                print(&format!("{:#}\n", gathered.plan.to_json()));
-            } else {
-                print(&show(&gathered.plan, Style { verbose }));
+            let gathered =
+                app::plan(&invocation, &target.workspace, environment, engine.as_ref()).await?;
+            let document =
+                app::document(&invocation, &target.workspace, &gathered, engine.as_ref());
+            voice.summarise(&gathered.plan);
+            voice.plan(&document, &gathered.plan, form.format(), verbose);
+            if let Some(file) = json_into {
+                app::write_plan(&document, &file, &gathered.source)?;
+            }
+            if let Some(file) = out {
+                app::write_plan(&document, &file, &gathered.source)?;
+                let place = file.display();
+                voice.note(&format!(
+                    "saved; `builder apply {place}` carries out exactly this"
+                ));
+            }
+            if assert_no_changes {
+                app::no_changes(&gathered.plan)?;
             }
             let changes = detailed_exitcode && !gathered.plan.is_empty();
             Ok(if changes { Exit::Changes } else { Exit::Done })
         }
         Typed::Command(Command::Apply {
-            target,
+            what,
             engine,
             cache,
             steps,
             run,
             auto_approve,
+            assert_no_changes,
         }) => {
             let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-            let approval = match (auto_approve, can_ask && !run.json) {
-                (true, _) => Approval::Given,
-                (false, true) => Approval::Ask,
-                (false, false) => Approval::Nobody,
+            let subject = what.subject();
+            let approval = match &subject {
+                _ if assert_no_changes => Approval::NoChanges,
+                _ if auto_approve => Approval::Given,
+                // It was looked at when it was saved.
+                Subject::Plan(_) => Approval::Given,
+                Subject::Project(_) if can_ask && !run.json => Approval::Ask,
+                Subject::Project(_) => Approval::Nobody,
             };
-            apply(target, engine, cache, steps, run, approval, &environment).await
+            let apply = Apply {
+                subject,
+                engine,
+                cache,
+                steps,
+                run,
+                approval,
+            };
+            apply.run(environment, voice).await
         }
         Typed::Bare(Bare {
             target,
@@ -147,20 +174,31 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
                 target: Vec::new(),
                 replace: Vec::new(),
             };
-            apply(
-                target,
+            let apply = Apply {
+                subject: Subject::Project(target),
                 engine,
                 cache,
                 steps,
                 run,
-                Approval::Given,
-                &environment,
-            )
-            .await
+                approval: Approval::Given,
+            };
+            apply.run(environment, voice).await
+        }
+        Typed::Command(Command::Show {
+            plan,
+            form,
+            verbose,
+        }) => {
+            let saved = app::read_plan(&plan)?;
+            for warning in app::staleness(&saved) {
+                voice.note(&format!("warning: {warning}"));
+            }
+            voice.plan(&saved, &saved.plan(), form.format(), verbose);
+            Ok(Exit::Done)
         }
         Typed::Command(Command::Validate { files }) => {
             let flavours = app::validate(&files.places())?;
-            print(&format!("valid: {}\n", flavours.join(", ")));
+            voice.print(&format!("valid: {}\n", flavours.join(", ")));
             Ok(Exit::Done)
         }
         Typed::Command(Command::Explain {
@@ -170,23 +208,23 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
             engine,
             cache,
         }) => {
-            let engine = engine.engines().connect(&environment).await?;
+            let engine = engine.engines().connect(environment).await?;
             let places = target.files.places();
             let text = app::explain(
                 &places,
                 &target.workspace,
-                &environment,
+                environment,
                 engine.as_ref(),
                 &cache.choice(),
                 &step,
                 against.as_deref(),
             )
             .await?;
-            print(&text);
+            voice.print(&text);
             Ok(Exit::Done)
         }
         Typed::Command(Command::History { wheel, workspace }) => {
-            print(&app::history(&workspace, wheel.as_deref())?);
+            voice.print(&app::history(&workspace, wheel.as_deref())?);
             Ok(Exit::Done)
         }
         Typed::Command(Command::Cache { task }) => {
@@ -203,62 +241,86 @@ async fn run(typed: Typed) -> Result<Exit, AppError> {
                 folder: place.cache_dir,
                 off: false,
             };
-            print(&app::cache(&choice, &environment, task)?);
+            voice.print(&app::cache(&choice, environment, task)?);
             Ok(Exit::Done)
         }
         Typed::Command(Command::Graph { files }) => {
-            print(&app::graph(&files.places(), &environment)?);
+            voice.print(&app::graph(&files.places(), environment)?);
             Ok(Exit::Done)
         }
         Typed::Command(Command::Schema { file }) => {
-            print(match file {
+            voice.print(match file {
                 SchemaOf::Config => schema::config(),
                 SchemaOf::Project => schema::project(),
+                SchemaOf::Plan => plan::schema(),
+                SchemaOf::Events => report::schema(),
+                SchemaOf::Manifest => manifest::schema(),
             });
             Ok(Exit::Done)
         }
     }
 }
 
-async fn apply(
-    target: Target,
+/// An apply as it was typed, of a project or of a saved plan.
+struct Apply {
+    subject: Subject,
     engine: EngineArgs,
     cache: CacheArgs,
     steps: StepArgs,
     run: RunArgs,
     approval: Approval,
-    environment: &Environment,
-) -> Result<Exit, AppError> {
-    let cancel = CancellationToken::new();
-    tokio::spawn(interruptions(cancel.clone()));
-    let engine = engine.engines().connect(environment).await?;
-    let options = ApplyOptions {
-        targets: steps.target,
-        replace: steps.replace,
-        approval,
-        jobs: run.jobs,
-        caches: cache.choice(),
-    };
-    let live = std::io::stderr().is_terminal() && environment.variable("CI").is_none();
-    let observer: Box<dyn Observer> = match (run.json, live) {
-        (true, _) => Box::new(JsonLines::new(std::io::stdout())),
-        (false, true) => Box::new(Progress::new(run.verbose)),
-        (false, false) => Box::new(PlainLines::new(anstream::stderr(), run.verbose)),
-    };
-    let mut terminal = Terminal {
-        observer,
-        json: run.json,
-        verbose: run.verbose,
-    };
-    let places = target.files.places();
-    app::apply(
-        &places,
-        &target.workspace,
-        environment,
-        engine,
-        &options,
-        cancel,
-        &mut terminal,
-    )
-    .await
+}
+
+impl Apply {
+    async fn run(self, environment: &Environment, voice: &Voice) -> Result<Exit, AppError> {
+        if matches!(self.subject, Subject::Plan(_)) {
+            self.steps.none_beside_a_plan()?;
+        }
+        let json_into = self.run.json_into.as_deref();
+        if let (Subject::Project(target), Some(path)) = (&self.subject, json_into) {
+            app::may_be_written(path, &target.files.source)?;
+        }
+        let RunArgs { json, verbose, .. } = self.run;
+        let mut terminal = Terminal::open(voice.clone(), environment, json, json_into, verbose)?;
+        let result = self.carry_out(environment, &mut terminal).await;
+        terminal.end(&result);
+        result
+    }
+
+    async fn carry_out(
+        self,
+        environment: &Environment,
+        terminal: &mut Terminal,
+    ) -> Result<Exit, AppError> {
+        let cancel = CancellationToken::new();
+        tokio::spawn(interruptions(cancel.clone()));
+        let engines = self.engine.engines();
+        let options = ApplyOptions {
+            targets: self.steps.target,
+            replace: self.steps.replace,
+            approval: self.approval,
+            jobs: self.run.jobs,
+            caches: self.cache.choice(),
+        };
+        let target = match self.subject {
+            Subject::Project(target) => target,
+            Subject::Plan(plan) => {
+                return app::apply_saved(&plan, environment, &engines, &options, cancel, terminal)
+                    .await;
+            }
+        };
+        let engine = engines.connect(environment).await?;
+        let places = target.files.places();
+        let workspace = target.workspace;
+        app::apply(
+            &places,
+            &workspace,
+            environment,
+            engine,
+            &options,
+            cancel,
+            terminal,
+        )
+        .await
+    }
 }

@@ -4,6 +4,7 @@
     reason = "this module is where the workspace's files are"
 )]
 
+mod applied;
 mod past;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,8 @@ use crate::digest::Digest;
 use crate::manifest::{Line, Manifest, ManifestError};
 use crate::step::Address;
 use crate::tree::RelPath;
+
+pub use applied::Applied;
 
 /// The folder of a workspace that holds what only `builder` reads.
 pub const PRIVATE: &str = ".builder";

@@ -55,6 +55,12 @@ fn plan(case: &Path) -> String {
         fs::remove_dir_all(&project).unwrap();
         copy(&case.join("project"), &project);
     }
+    let document = builder(sandbox, &["plan", "--json"]);
+    let document = serde_json::from_str(&document).unwrap();
+    let schema = serde_json::from_str(builder::plan::schema()).unwrap();
+    if let Err(error) = jsonschema::validate(&schema, &document) {
+        panic!("{}: {error}", case.display());
+    }
     builder(sandbox, &["plan"])
 }
 

@@ -114,6 +114,14 @@ fn the_schemas_are_schemas() {
     for file in [Config, Project] {
         jsonschema::draft202012::meta::validate(&schema(file)).unwrap();
     }
+    for text in [
+        builder::plan::schema(),
+        builder::report::schema(),
+        builder::manifest::schema(),
+    ] {
+        let schema: Value = serde_json::from_str(text).expect("a schema is JSON");
+        jsonschema::draft202012::meta::validate(&schema).unwrap();
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::cache::CacheError;
 use crate::config::ConfigErrors;
 use crate::engine::EngineError;
+use crate::plan::{Action, Moved, Plan, Reason};
 use crate::scm::ScmError;
 use crate::source::SourceError;
 use crate::template::TemplateError;
@@ -24,6 +25,8 @@ pub enum Exit {
     Usage = 3,
     /// The engine cannot be reached.
     Unreachable = 4,
+    /// A saved plan is stale, or was applied already.
+    Stale = 5,
     /// The workspace is locked.
     Locked = 6,
     /// The run was interrupted.
@@ -109,6 +112,51 @@ pub enum AppError {
         /// What is wrong with that.
         why: String,
     },
+    /// A saved plan cannot be read or written.
+    #[error("{what}")]
+    #[diagnostic(code(builder::plan::file))]
+    PlanFile {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        #[help]
+        help: String,
+        /// Whether it is a plan, and only of another version.
+        stale: bool,
+    },
+    /// What a saved plan stands on is not as it was.
+    #[error("the plan {} is stale, and nothing was run: {}", path.display(), match moved.len() { 1 => "an input moved".to_owned(), count => format!("{count} inputs moved") })]
+    #[diagnostic(code(builder::plan::stale), help("look at what moved, and plan again"))]
+    Stale {
+        /// The file of the plan.
+        path: PathBuf,
+        /// What moved; never empty.
+        moved: Vec<Moved>,
+    },
+    /// A saved plan was applied already.
+    #[error("the plan {} was applied already, by the run {run}, which began at {at}", path.display())]
+    #[diagnostic(
+        code(builder::plan::applied),
+        help("a saved plan is applied once, also where a step of it failed: plan again")
+    )]
+    Applied {
+        /// The file of the plan.
+        path: PathBuf,
+        /// The run.
+        run: String,
+        /// When it began.
+        at: String,
+    },
+    /// There are changes where none may be.
+    #[error("there are changes, and --assert-no-changes allows none")]
+    #[diagnostic(
+        code(builder::plan::changes),
+        help("the plan says why each step is in it; nothing was run")
+    )]
+    Changes {
+        /// Each step with its first reason.
+        steps: Vec<String>,
+    },
     /// There is no such run.
     #[error("no run is called `{name}`")]
     #[diagnostic(code(builder::usage::run))]
@@ -135,6 +183,21 @@ impl From<ConfigErrors> for AppError {
 }
 
 impl AppError {
+    /// Makes the error of a plan that has changes where none may be.
+    pub(super) fn changes(plan: &Plan) -> Self {
+        let changes = plan
+            .changes
+            .iter()
+            .filter(|change| change.action != Action::Reuse);
+        let steps = changes.map(|change| {
+            let reason = change.reasons.first().map(Reason::to_string);
+            format!("{}: {}", change.address, reason.unwrap_or_default())
+        });
+        Self::Changes {
+            steps: steps.collect(),
+        }
+    }
+
     /// Returns the status that this error ends the command with.
     pub fn exit(&self) -> Exit {
         match self {
@@ -146,9 +209,14 @@ impl AppError {
             | Self::UnknownStep { .. }
             | Self::Environment { .. }
             | Self::Include { .. }
+            | Self::PlanFile { stale: false, .. }
             | Self::Cache(_)
             | Self::UnknownRun { .. }
             | Self::NotApproved => Exit::Usage,
+            Self::PlanFile { stale: true, .. } | Self::Stale { .. } | Self::Applied { .. } => {
+                Exit::Stale
+            }
+            Self::Changes { .. } => Exit::Failed,
             Self::Workspace(WorkspaceError::Locked { .. }) => Exit::Locked,
             Self::Workspace(_) => Exit::Failed,
             Self::Engine(EngineError::Unreachable { .. }) => Exit::Unreachable,

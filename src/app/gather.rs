@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::app::lookup::Disk;
 use crate::app::situation::situation;
@@ -21,6 +22,7 @@ use crate::manifest::Manifest;
 use crate::observe;
 use crate::plan::{self, Cached, Observed, Plan, Request};
 use crate::source::{self, Layout};
+use crate::tree::Tree;
 use crate::workspace::Workspace;
 
 /// The places that a command line names.
@@ -42,6 +44,10 @@ pub struct Gathered {
     pub workspace: Workspace,
     /// The source's folder.
     pub source: PathBuf,
+    /// The digests of both files as they were read.
+    pub files: [Digest; 2],
+    /// The content of the source.
+    pub tree: Arc<Tree>,
     /// The graph of steps.
     pub graph: Graph,
     /// What was built before.
@@ -52,8 +58,22 @@ pub struct Gathered {
     pub request: Request,
 }
 
+impl Places {
+    /// Returns where the project's file is.
+    pub fn project_file(&self) -> PathBuf {
+        self.build_file
+            .clone()
+            .unwrap_or_else(|| self.source.join(".build.yml"))
+    }
+}
+
 /// Reads both files.
 pub fn configuration(places: &Places) -> Result<Vec<Build>, AppError> {
+    Ok(read_both(places)?.0)
+}
+
+/// Reads both files, and digests them.
+fn read_both(places: &Places) -> Result<(Vec<Build>, [Digest; 2]), AppError> {
     let read = |path: &Path, help: &str| {
         fs::read(path).map_err(|cause| AppError::Unreadable {
             path: path.to_owned(),
@@ -66,10 +86,7 @@ pub fn configuration(places: &Places) -> Result<Vec<Build>, AppError> {
         // The layout check words this better than a missing `.build.yml` would.
         source::check_layout(&places.source, &places.source.join(".builder"))?;
     }
-    let build_file = places
-        .build_file
-        .clone()
-        .unwrap_or_else(|| places.source.join(".build.yml"));
+    let build_file = places.project_file();
     let document = |path: &Path, bytes| Document {
         path: path.display().to_string(),
         bytes,
@@ -89,11 +106,13 @@ pub fn configuration(places: &Places) -> Result<Vec<Build>, AppError> {
             .map_or_else(PathBuf::new, Path::to_owned),
         project: places.source.clone(),
     };
-    Ok(config::load(
+    let digests = [Digest::of(&config), Digest::of(&project)];
+    let builds = config::load(
         &document(&places.config, config),
         &document(&build_file, project),
         &lookup,
-    )?)
+    )?;
+    Ok((builds, digests))
 }
 
 /// Gathers and plans.
@@ -105,7 +124,7 @@ pub async fn gather(
     caches: Option<&Caches>,
     request: impl FnOnce(&Graph) -> Result<Request, AppError>,
 ) -> Result<Gathered, AppError> {
-    let builds = configuration(places)?;
+    let (builds, files) = read_both(places)?;
     let Layout {
         source: root,
         workspace,
@@ -165,6 +184,8 @@ pub async fn gather(
         builds,
         workspace,
         source: root,
+        files,
+        tree: situation.source,
         graph,
         manifest,
         plan,

@@ -8,6 +8,7 @@ mod host;
 mod lookup;
 mod remember;
 mod run;
+mod saved;
 mod situation;
 
 pub use caching::CacheChoice;
@@ -16,4 +17,5 @@ pub use error::{AppError, Exit};
 pub use gather::{Gathered, Places, gather};
 pub use host::Environment;
 pub use remember::{CacheTask, cache, history};
-pub use run::{ApplyOptions, Approval, Feedback, apply};
+pub use run::{ApplyOptions, Approval, Feedback, apply, no_changes, run_name};
+pub use saved::{apply_saved, document, may_be_written, read_plan, staleness, write_plan};

@@ -14,14 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::caching::CacheChoice;
 use crate::app::gather::{Gathered, Places, gather};
-use crate::app::{AppError, Environment, Exit, command};
+use crate::app::{AppError, Environment, Exit, Invocation, command, saved};
 use crate::cache::{Caches, Limits};
-use crate::engine::Engine;
+use crate::engine::{Engine, Secret};
 use crate::exec::{self, Host, Summary, WORKSPACE_LABEL};
 use crate::history::{self, Ended, Run};
 use crate::manifest::Manifest;
-use crate::plan::{Plan, size};
+use crate::plan::{Plan, Saved, size};
 use crate::report::{Event, Observer};
+use crate::workspace::Lock;
 
 /// Who approves a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +33,18 @@ pub enum Approval {
     Ask,
     /// Nobody can be asked.
     Nobody,
+    /// Only a run that changes nothing is approved.
+    NoChanges,
 }
 
 /// What the apply command shows and asks.
 pub trait Feedback {
+    /// Names the run.
+    fn run(&self) -> String {
+        run_name()
+    }
+    /// Takes the plan as a document, before the plan is shown.
+    fn document(&mut self, _document: &Saved) {}
     /// Shows the plan before anything runs.
     fn plan(&mut self, plan: &Plan);
     /// Asks whether to go on.
@@ -85,7 +94,7 @@ pub async fn apply(
         Approval::Given | Approval::Ask => {
             Some(command::locked(places, workspace, "builder apply")?)
         }
-        Approval::Nobody => None,
+        Approval::Nobody | Approval::NoChanges => None,
     };
     let (caches, no_cache) = options.caches.open(environment)?;
     let gathered = gather(
@@ -100,31 +109,27 @@ pub async fn apply(
         gathered = gathered => gathered?,
         () = cancel.cancelled() => return Ok(Exit::Interrupted),
     };
-    let Gathered {
-        builds,
-        workspace,
-        source,
-        graph,
-        manifest,
-        mut plan,
-        request,
-    } = gathered;
-    plan.warnings.extend(no_cache);
-    feedback.plan(&plan);
-    let Some(lock) = lock else {
-        return if plan.is_empty() {
-            Ok(Exit::Done)
-        } else {
-            Err(AppError::NotApproved)
-        };
+    let mut gathered = gathered;
+    gathered.plan.warnings.extend(no_cache);
+    let invocation = Invocation {
+        places: places.clone(),
+        targets: options.targets.clone(),
+        replace: options.replace.clone(),
+        caches: options.caches.clone(),
     };
-    if plan.is_empty() && !manifest.has_leavings() {
+    let run = feedback.run();
+    let document = saved::document(&invocation, workspace, &gathered, engine.as_ref());
+    feedback.document(&document);
+    feedback.plan(&gathered.plan);
+    let Some(lock) = lock else {
+        return refused(&gathered.plan, options.approval);
+    };
+    if gathered.plan.is_empty() && !gathered.manifest.has_leavings() {
         return Ok(Exit::Done);
     }
-    let secrets = environment.secrets(&builds)?;
-    let ca_bundles = environment.ca_bundles(&builds)?;
+    let given = Given::by(environment, &gathered)?;
     // To remove what a crash kept from being removed needs no approval: it was approved then.
-    if options.approval == Approval::Ask && !plan.is_empty() {
+    if options.approval == Approval::Ask && !gathered.plan.is_empty() {
         let approved = tokio::select! {
             approved = feedback.ask() => approved,
             () = cancel.cancelled() => return Ok(Exit::Interrupted),
@@ -133,58 +138,147 @@ pub async fn apply(
             return Ok(Exit::Failed);
         }
     }
-
-    let mut journal = workspace.journal(&lock)?;
-    workspace.forget_logs(RUNS_KEPT);
-    let identity = journal.manifest().workspace.clone();
-    // What a crash left in the engine; the lock says that nobody else's run is meant.
-    let crashed = BTreeMap::from([(WORKSPACE_LABEL.to_owned(), identity.clone())]);
-    engine.sweep(&crashed).await?;
-    let tended = caches.clone();
-    let host = Host {
+    let work = Work {
+        gathered,
+        given,
+        lock,
         engine,
-        workspace,
-        source,
-        identity,
-        run: run_name(),
-        ca_bundles,
-        proxies: environment.proxies(),
-        secrets,
-        caches,
-    };
-    let engine = Arc::clone(&host.engine);
-    let workspace = host.workspace.clone();
-    let root = workspace.root().to_owned();
-    let (run, began) = (host.run.clone(), SystemTime::now());
-    let apply = exec::Apply {
-        host: Arc::new(host),
-        graph: &graph,
-        plan: &plan,
-        replace: &request.replace,
+        run,
         jobs: options.jobs,
+        caches,
         cancel,
     };
-    let summary = exec::apply(apply, &mut journal, feedback.observer()).await;
-    engine.settle().await;
-    let summary = summary?;
-    let remembered = remembered(run, began, &summary, journal.manifest());
-    workspace.remember(&lock, &remembered.to_line(), RUNS_REMEMBERED)?;
-    if let Some(text) = tended
-        .filter(|_| !summary.interrupted)
-        .and_then(|caches| tend(&caches))
-    {
-        feedback.observer().event(&Event::Warning { text });
+    work.carry_out(feedback).await
+}
+
+/// Ends an apply that nobody approves: well where there is nothing to do.
+pub(super) fn refused(plan: &Plan, approval: Approval) -> Result<Exit, AppError> {
+    match approval {
+        _ if plan.is_empty() => Ok(Exit::Done),
+        Approval::NoChanges => no_changes(plan).map(|()| Exit::Done),
+        Approval::Given | Approval::Ask | Approval::Nobody => Err(AppError::NotApproved),
     }
-    if summary.failed.is_empty() && !summary.interrupted {
-        feedback.left(&left(journal.manifest(), &root));
+}
+
+/// Refuses a plan that has changes, with each of them.
+pub fn no_changes(plan: &Plan) -> Result<(), AppError> {
+    match plan.is_empty() {
+        true => Ok(()),
+        false => Err(AppError::changes(plan)),
     }
-    Ok(if summary.interrupted {
-        Exit::Interrupted
-    } else if summary.failed.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+}
+
+/// What the caller's environment gives to the runs of steps.
+pub(super) struct Given {
+    ca_bundles: BTreeMap<String, Vec<u8>>,
+    proxies: BTreeMap<String, String>,
+    secrets: BTreeMap<String, Secret>,
+}
+
+impl Given {
+    /// Finds it, or names what is missing before anything runs.
+    pub fn by(environment: &Environment, gathered: &Gathered) -> Result<Self, AppError> {
+        Ok(Self {
+            secrets: environment.secrets(&gathered.builds)?,
+            ca_bundles: environment.ca_bundles(&gathered.builds)?,
+            proxies: environment.proxies(),
+        })
+    }
+}
+
+/// An approved plan with everything that carrying it out takes.
+pub(super) struct Work {
+    pub gathered: Gathered,
+    pub given: Given,
+    pub lock: Lock,
+    pub engine: Arc<dyn Engine>,
+    pub run: String,
+    pub jobs: usize,
+    pub caches: Option<Arc<Caches>>,
+    pub cancel: CancellationToken,
+}
+
+impl Work {
+    /// Carries the plan out.
+    pub async fn carry_out(self, feedback: &mut dyn Feedback) -> Result<Exit, AppError> {
+        let Self {
+            gathered:
+                Gathered {
+                    builds: _,
+                    workspace,
+                    source,
+                    files: _,
+                    tree: _,
+                    graph,
+                    manifest: _,
+                    plan,
+                    request,
+                },
+            given:
+                Given {
+                    ca_bundles,
+                    proxies,
+                    secrets,
+                },
+            lock,
+            engine,
+            run,
+            jobs,
+            caches,
+            cancel,
+        } = self;
+        let mut journal = workspace.journal(&lock)?;
+        workspace.forget_logs(RUNS_KEPT);
+        let identity = journal.manifest().workspace.clone();
+        // What a crash left in the engine; the lock says that nobody else's run is meant.
+        let crashed = BTreeMap::from([(WORKSPACE_LABEL.to_owned(), identity.clone())]);
+        engine.sweep(&crashed).await?;
+        let tended = caches.clone();
+        let host = Host {
+            engine,
+            workspace,
+            source,
+            identity,
+            run,
+            ca_bundles,
+            proxies,
+            secrets,
+            caches,
+        };
+        let engine = Arc::clone(&host.engine);
+        let workspace = host.workspace.clone();
+        let root = workspace.root().to_owned();
+        let (run, began) = (host.run.clone(), SystemTime::now());
+        let apply = exec::Apply {
+            host: Arc::new(host),
+            graph: &graph,
+            plan: &plan,
+            replace: &request.replace,
+            jobs,
+            cancel,
+        };
+        let summary = exec::apply(apply, &mut journal, feedback.observer()).await;
+        engine.settle().await;
+        let summary = summary?;
+        let remembered = remembered(run, began, &summary, journal.manifest());
+        workspace.remember(&lock, &remembered.to_line(), RUNS_REMEMBERED)?;
+        if let Some(text) = tended
+            .filter(|_| !summary.interrupted)
+            .and_then(|caches| tend(&caches))
+        {
+            feedback.observer().event(&Event::Warning { text });
+        }
+        if summary.failed.is_empty() && !summary.interrupted {
+            feedback.left(&left(journal.manifest(), &root));
+        }
+        Ok(if summary.interrupted {
+            Exit::Interrupted
+        } else if summary.failed.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Failed
+        })
+    }
 }
 
 /// Collects the local cache when that is due; returns what was taken away, in words.
@@ -264,7 +358,7 @@ fn left(manifest: &Manifest, root: &Path) -> Vec<String> {
 }
 
 /// Names a run so that names sort by time: `2026-11-23T16-05-12Z-4711`.
-fn run_name() -> String {
+pub fn run_name() -> String {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     format!("{}-{}", now.replace(':', "-"), std::process::id())
 }

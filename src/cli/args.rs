@@ -1,15 +1,18 @@
 //! What can be typed.
 
+mod cache;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::app::{CacheChoice, Engines, Places};
+pub(super) use self::cache::{CacheArgs, CacheCommand};
+use crate::app::{AppError, Engines, Places};
 
 const EXITS: &str = "\
 Exit status: 0 done or nothing to do, 1 a step failed, 2 there are changes (plan --detailed-exitcode), \
-3 wrong configuration or command line, 4 no engine, 6 the workspace is locked, 130 interrupted.";
+3 wrong configuration or command line, 4 no engine, 5 a saved plan is stale or was applied, \
+6 the workspace is locked, 130 interrupted.";
 
 /// Builds wheels of a Python project for each flavour it asks for, and only what changed.
 #[derive(Parser)]
@@ -53,17 +56,28 @@ pub(super) enum Command {
         /// Exit with status 2 when there are changes
         #[arg(long)]
         detailed_exitcode: bool,
-        /// Print the plan as a JSON document
-        #[arg(long)]
-        json: bool,
+        /// Save the plan, to be applied with `builder apply FILE`
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        form: FormArgs,
+        /// Also write the JSON document to a file, whatever is printed
+        #[arg(long, value_name = "FILE")]
+        json_into: Option<PathBuf>,
+        /// Exit with status 1 and the reasons when there are changes
+        #[arg(long, conflicts_with = "detailed_exitcode")]
+        assert_no_changes: bool,
         /// Also show the steps that are up to date, and every reason
         #[arg(long, short)]
         verbose: bool,
     },
-    /// Carry out what changed, after showing the plan and asking
+    /// Carry out what changed, after showing the plan and asking; or a saved plan, without asking
+    #[command(
+        override_usage = "builder apply [OPTIONS] --config <CONFIG> <SOURCE> <WORKSPACE>\n       builder apply [OPTIONS] <PLAN>"
+    )]
     Apply {
         #[command(flatten)]
-        target: Target,
+        what: ProjectOrPlan,
         #[command(flatten)]
         engine: EngineArgs,
         #[command(flatten)]
@@ -75,6 +89,19 @@ pub(super) enum Command {
         /// Do not ask
         #[arg(long)]
         auto_approve: bool,
+        /// Run nothing, and exit with status 1 and the reasons when there are changes
+        #[arg(long, conflicts_with = "auto_approve")]
+        assert_no_changes: bool,
+    },
+    /// Show a saved plan, also one that is stale or was applied; needs no engine
+    Show {
+        /// The saved plan
+        plan: PathBuf,
+        #[command(flatten)]
+        form: FormArgs,
+        /// Also show the steps that are up to date, and every reason
+        #[arg(long, short)]
+        verbose: bool,
     },
     /// Check both files, without an engine
     Validate {
@@ -113,75 +140,38 @@ pub(super) enum Command {
         #[command(flatten)]
         files: Files,
     },
-    /// Print the JSON Schema of one of the two files
+    /// Print the JSON Schema of a file, or of what builder prints and keeps
     Schema {
-        /// Which file
+        /// Of what
         file: SchemaOf,
     },
 }
 
-#[derive(Subcommand)]
-pub(super) enum CacheCommand {
-    /// Count what is in it
-    Status {
-        #[command(flatten)]
-        place: CachePlace,
-    },
-    /// Take away what is too old, then what was least recently of use, until the rest fits
-    Gc {
-        #[command(flatten)]
-        place: CachePlace,
-        /// What may stay, such as 500MB or 20GB
-        #[arg(long, value_name = "SIZE", default_value = "20GB", value_parser = parse_size)]
-        max_size: u64,
-        /// For how long an entry of no use is kept, such as 12h or 90d
-        #[arg(long, value_name = "AGE", default_value = "90d", value_parser = parse_age)]
-        max_age: Duration,
-    },
-    /// Read everything in it, and remove what does not hold
-    Verify {
-        #[command(flatten)]
-        place: CachePlace,
-    },
+/// The form that a plan is printed in.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people, on a terminal or in a log
+    Text,
+    /// The document that --out saves
+    Json,
+    /// A summary for a pull request, its details folded
+    Markdown,
 }
 
 #[derive(Args)]
-pub(super) struct CachePlace {
-    /// The folder of the local cache, if it is not `builder` in the user's cache folder
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "BUILDER_CACHE_DIR",
-        hide_env_values = true
-    )]
-    pub cache_dir: Option<PathBuf>,
+pub(super) struct FormArgs {
+    /// The form of the plan
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
 }
 
-fn parse_size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
-    let factor = match text[digits.len()..].trim() {
-        "" | "B" => Some(1),
-        "kB" | "KB" | "K" | "k" => Some(1_000),
-        "MB" | "M" => Some(1_000_000),
-        "GB" | "G" => Some(1_000_000_000),
-        "TB" | "T" => Some(1_000_000_000_000),
-        "KiB" => Some(1 << 10),
-        "MiB" => Some(1 << 20),
-        "GiB" => Some(1 << 30),
-        "TiB" => Some(1 << 40),
-        _ => None,
-    };
-    let size = digits
-        .parse::<u64>()
-        .ok()
-        .zip(factor)
-        .and_then(|(count, factor)| count.checked_mul(factor));
-    size.ok_or_else(|| "it is a whole number with a unit, such as 500MB or 20GiB".to_owned())
-}
-
-fn parse_age(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|_| "it is a number with a unit, such as 12h or 90d".to_owned())
+impl FormArgs {
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -190,6 +180,12 @@ pub(super) enum SchemaOf {
     Config,
     /// The project's .build.yml
     Project,
+    /// A plan, as --out saves and --json prints it
+    Plan,
+    /// A line of what an apply prints with --json
+    Events,
+    /// A line of a workspace's manifest
+    Manifest,
 }
 
 #[derive(Args)]
@@ -212,6 +208,51 @@ pub(super) struct Target {
     pub workspace: PathBuf,
 }
 
+/// A project with its workspace, or a saved plan alone: `--config` tells which.
+#[derive(Args)]
+pub(super) struct ProjectOrPlan {
+    /// The operator's file, which defines the flavours; a saved plan names its own
+    #[arg(long, value_name = "CONFIG", requires = "workspace")]
+    pub config: Option<PathBuf>,
+    /// The project's file, if it is not SOURCE/.build.yml
+    #[arg(long, value_name = "FILE", requires = "config")]
+    pub build_file: Option<PathBuf>,
+    /// The directory of the Python project; or, without --config, a plan that `plan --out` saved
+    #[arg(value_name = "SOURCE|PLAN")]
+    pub source: PathBuf,
+    /// The directory for everything that is built
+    #[arg(requires = "config")]
+    pub workspace: Option<PathBuf>,
+}
+
+/// What an apply is of.
+pub(super) enum Subject {
+    Project(Target),
+    Plan(PathBuf),
+}
+
+impl ProjectOrPlan {
+    pub fn subject(self) -> Subject {
+        let Self {
+            config,
+            build_file,
+            source,
+            workspace,
+        } = self;
+        match (config, workspace) {
+            (Some(config), Some(workspace)) => {
+                let files = Files {
+                    config,
+                    build_file,
+                    source,
+                };
+                Subject::Project(Target { files, workspace })
+            }
+            (None, _) | (_, None) => Subject::Plan(source),
+        }
+    }
+}
+
 #[derive(Args)]
 pub(super) struct EngineArgs {
     /// The engine's address: unix://, tcp:// or ssh://; else DOCKER_HOST, else docker's context
@@ -219,30 +260,6 @@ pub(super) struct EngineArgs {
     pub docker_host: Option<String>,
     #[arg(long, hide = true, value_name = "KIND")]
     pub engine: Option<String>,
-}
-
-#[derive(Args)]
-pub(super) struct CacheArgs {
-    /// The folder of the local cache, if it is not `builder` in the user's cache folder
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "BUILDER_CACHE_DIR",
-        hide_env_values = true
-    )]
-    pub cache_dir: Option<PathBuf>,
-    /// Neither restore from caches nor keep anything there
-    #[arg(long, env = "BUILDER_NO_CACHE", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
-    pub no_cache: bool,
-}
-
-impl CacheArgs {
-    pub fn choice(self) -> CacheChoice {
-        CacheChoice {
-            folder: self.cache_dir,
-            off: self.no_cache,
-        }
-    }
 }
 
 #[derive(Args)]
@@ -263,6 +280,9 @@ pub(super) struct RunArgs {
     /// Print events as JSON, one object a line
     #[arg(long)]
     pub json: bool,
+    /// Also write the events as JSON to a file, whatever is printed
+    #[arg(long, value_name = "FILE")]
+    pub json_into: Option<PathBuf>,
     /// Also print what the steps say
     #[arg(long, short)]
     pub verbose: bool,
@@ -287,6 +307,21 @@ impl Files {
             build_file: self.build_file,
             source: self.source,
         }
+    }
+}
+
+impl StepArgs {
+    /// Refuses a choice of steps beside a saved plan, which has made it.
+    pub fn none_beside_a_plan(&self) -> Result<(), AppError> {
+        if self.target.is_empty() && self.replace.is_empty() {
+            return Ok(());
+        }
+        Err(AppError::PlanFile {
+            what: "--target and --replace choose steps for a plan, and a saved plan has its steps"
+                .to_owned(),
+            help: "give them to `builder plan --out`; or name --config, the source and the workspace to apply a project".to_owned(),
+            stale: false,
+        })
     }
 }
 

@@ -1,39 +1,17 @@
-//! The terminal: what is printed, asked and interrupted there.
+//! The run of an apply: what is shown, asked and interrupted there.
 
+use std::fs::OpenOptions;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{AppError, Environment, Exit, Feedback};
-use crate::plan::{Plan, Style, show};
-use crate::report::Observer;
-
-/// Renders an error with its places and its help.
-pub(super) fn report(error: AppError, environment: &Environment) -> String {
-    let fancy = std::io::stderr().is_terminal() && environment.variable("NO_COLOR").is_none();
-    let theme = if fancy {
-        miette::GraphicalTheme::unicode()
-    } else {
-        miette::GraphicalTheme::unicode_nocolor()
-    };
-    let handler = miette::GraphicalReportHandler::new_themed(theme).with_links(false);
-    let mut text = String::new();
-    if let AppError::Config(errors) = &error {
-        // The mistakes speak for themselves; a heading above them would be one more thing to read.
-        for mistake in errors.mistakes() {
-            let _ = handler.render_report(&mut text, mistake);
-        }
-        let count = errors.mistakes().len();
-        let noun = if count == 1 { "mistake" } else { "mistakes" };
-        return format!("{text}{count} {noun} in the configuration\n");
-    }
-    let report = miette::Report::new(error);
-    if handler.render_report(&mut text, report.as_ref()).is_err() {
-        text = format!("{report}\n");
-    }
-    text
-}
+use super::args::Format;
+use super::voice::{Voice, ended};
+use crate::app::{self, AppError, Environment, Exit, Feedback};
+use crate::plan::{Plan, Saved};
+use crate::report::{Event, Folded, JsonLines, Observer, PlainLines, Progress};
 
 /// Cancels at the first SIGINT or SIGTERM; the second ends the process at once.
 pub(super) async fn interruptions(cancel: CancellationToken) {
@@ -59,28 +37,94 @@ pub(super) async fn interruptions(cancel: CancellationToken) {
     }
 }
 
-/// Prints to standard output; a reader that closed the pipe has seen enough.
-pub(super) fn print(text: &str) {
-    let _ = anstream::stdout().write_all(text.as_bytes());
+type Stream = JsonLines<Box<dyn Write + Send>>;
+
+/// One run: for people, for programs, or for both at once.
+pub(super) struct Terminal {
+    voice: Voice,
+    run: String,
+    /// Shows the run to people; none where programs read the standard output.
+    shown: Option<Box<dyn Observer>>,
+    streams: Vec<Stream>,
+    document: Option<Saved>,
+    verbose: bool,
 }
 
-pub(super) struct Terminal {
-    pub observer: Box<dyn Observer>,
-    pub json: bool,
-    pub verbose: bool,
+impl Terminal {
+    /// Opens what the run is told to.
+    pub fn open(
+        voice: Voice,
+        environment: &Environment,
+        json: bool,
+        json_into: Option<&Path>,
+        verbose: bool,
+    ) -> Result<Self, AppError> {
+        let run = app::run_name();
+        let mut outs: Vec<Box<dyn Write + Send>> = Vec::new();
+        if json {
+            outs.push(Box::new(std::io::stdout()));
+        }
+        if let Some(path) = json_into {
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(path);
+            let file = file.map_err(|error| AppError::PlanFile {
+                what: format!("could not write {}: {error}", path.display()),
+                help: "--json-into names a file, and its folder has to be there".to_owned(),
+                stale: false,
+            })?;
+            outs.push(Box::new(file));
+        }
+        let live = std::io::stderr().is_terminal() && environment.variable("CI").is_none();
+        let shown: Option<Box<dyn Observer>> = match (json, voice.ci(), live) {
+            (true, _, _) => None,
+            (false, Some(ci), _) => Some(Box::new(Folded::new(ci, std::io::stderr(), verbose))),
+            (false, None, true) => Some(Box::new(Progress::new(verbose))),
+            (false, None, false) => Some(Box::new(PlainLines::new(anstream::stderr(), verbose))),
+        };
+        Ok(Self {
+            streams: { outs.into_iter() }
+                .map(|out| JsonLines::begin(out, &run))
+                .collect(),
+            voice,
+            run,
+            shown,
+            document: None,
+            verbose,
+        })
+    }
+
+    /// Tells programs how the command ended.
+    pub fn end(&mut self, result: &Result<Exit, AppError>) {
+        let (exit, error) = match result {
+            Ok(exit) => (*exit, None),
+            Err(error) => (error.exit(), Some(ended(error))),
+        };
+        for stream in &mut self.streams {
+            stream.end(exit as u8, error.as_ref());
+        }
+    }
 }
 
 impl Feedback for Terminal {
+    fn run(&self) -> String {
+        self.run.clone()
+    }
+
+    fn document(&mut self, document: &Saved) {
+        let json = document.to_json();
+        for stream in &mut self.streams {
+            stream.plan(&json);
+        }
+        self.document = Some(document.clone());
+    }
+
     fn plan(&mut self, plan: &Plan) {
-        if self.json {
-            print(&format!("{}\n", plan.to_json()));
-        } else {
-            print(&show(
-                plan,
-                Style {
-                    verbose: self.verbose,
-                },
-            ));
+        self.voice.summarise(plan);
+        if let (Some(_), Some(document)) = (&self.shown, &self.document) {
+            self.voice.plan(document, plan, Format::Text, self.verbose);
         }
     }
 
@@ -105,14 +149,25 @@ impl Feedback for Terminal {
     }
 
     fn left(&mut self, lines: &[String]) {
-        if !self.json {
+        if self.shown.is_some() {
             for line in lines {
-                anstream::eprintln!("  {line}");
+                self.voice.note(&format!("  {line}"));
             }
         }
     }
 
     fn observer(&mut self) -> &mut dyn Observer {
-        self.observer.as_mut()
+        self
+    }
+}
+
+impl Observer for Terminal {
+    fn event(&mut self, event: &Event) {
+        for stream in &mut self.streams {
+            stream.event(event);
+        }
+        if let Some(shown) = &mut self.shown {
+            shown.event(event);
+        }
     }
 }

@@ -130,6 +130,13 @@ impl Report {
         &self.placed.mistake
     }
 
+    /// Returns the line and the column, counted from 1, where there is a place to point at.
+    pub fn place(&self) -> Option<(usize, usize)> {
+        let at = self.placed.at?;
+        let seen = self.source.read_span(&at, 0, 0).ok()?;
+        Some((seen.line() + 1, seen.column() + 1))
+    }
+
     /// Returns the file as it is shown.
     pub fn file(&self) -> &str {
         self.source.name()

@@ -199,7 +199,12 @@ fn unpack(uploads: Vec<TarWriter>) -> Result<Files, EngineError> {
 
 impl Engine for FakeEngine {
     fn endpoint(&self) -> String {
-        "fake".to_owned()
+        // As the command line names it.
+        let file = self.file.as_ref();
+        file.map_or_else(
+            || "fake".to_owned(),
+            |file| format!("fake:{}", file.display()),
+        )
     }
 
     fn ping(&self) -> BoxFuture<'_, Result<String, EngineError>> {

@@ -103,10 +103,12 @@ pub fn diff(
         }
         changes.push(Change {
             address: step.address.clone(),
+            kind: step.kind_name().to_owned(),
             summary: step.summary(),
             action,
             reasons,
             key,
+            fingerprint,
         });
     }
     if wanted.is_none() {
@@ -327,10 +329,15 @@ fn removal(address: &Address, past: &Past) -> Change {
     };
     Change {
         address: address.clone(),
+        kind: past
+            .record
+            .as_ref()
+            .map_or_else(String::new, |record| record.kind.clone()),
         summary: "remove what it left".to_owned(),
         action: Action::Remove,
         reasons: vec![reason],
         key: None,
+        fingerprint: Fingerprint::default(),
     }
 }
 

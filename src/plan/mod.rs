@@ -6,26 +6,29 @@
 mod cached;
 mod diff;
 mod last_package;
+mod markdown;
+mod moved;
 mod reason;
+mod saved;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::step::{Address, Key};
+use crate::step::{Address, Fingerprint, Key};
 use crate::tree::RelPath;
 
 pub use cached::{Answer, Cached};
 pub use diff::{Diff, Objects, diff};
+pub use markdown::{MARKDOWN_LIMIT, markdown};
+pub use moved::{Moved, moved};
 pub use reason::{DiffLine, Reason, size};
+pub use saved::{Basis, Command, Saved, SavedError, VERSION};
 pub use show::{Style, explain_inputs, show};
 
-/// The version of the JSON form of a plan.
-pub const VERSION: u32 = 1;
-
 /// What an apply would do.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// One change a step, in the order in which they could run; removals last.
     pub changes: Vec<Change>,
@@ -34,10 +37,12 @@ pub struct Plan {
 }
 
 /// What happens to a step, and why.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// The step.
     pub address: Address,
+    /// Its kind, in words; empty where nothing but leavings tell of it.
+    pub kind: String,
     /// What running it does, in a few words.
     pub summary: String,
     /// What is done.
@@ -46,10 +51,12 @@ pub struct Change {
     pub reasons: Vec<Reason>,
     /// The step's key, where every input is known already.
     pub key: Option<Key>,
+    /// The values of its named inputs, as far as they are known.
+    pub fingerprint: Fingerprint,
 }
 
 /// What is done about a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// It runs, for the first time.
@@ -67,6 +74,12 @@ pub enum Action {
 }
 
 impl Action {
+    /// Returns the word by which documents name the action.
+    pub fn name(self) -> String {
+        let name = serde_json::to_value(self).expect("an action is a word");
+        name.as_str().unwrap_or_default().to_owned()
+    }
+
     /// Returns the sign that stands before the step in a printed plan.
     pub fn sign(self) -> char {
         match self {
@@ -112,7 +125,8 @@ pub struct Request {
 }
 
 /// How many steps a plan has of each action.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Steps that run, for the first time or again.
     pub run: usize,
@@ -124,6 +138,11 @@ pub struct Counts {
     pub reuse: usize,
     /// Steps whose leavings go.
     pub remove: usize,
+}
+
+/// Returns the JSON Schema (draft 2020-12) of a plan's document.
+pub fn schema() -> &'static str {
+    include_str!("plan.schema.json")
 }
 
 impl Plan {
@@ -154,34 +173,5 @@ impl Plan {
         self.changes
             .iter()
             .find(|change| &change.address == address)
-    }
-
-    /// Returns the plan as a versioned JSON document.
-    pub fn to_json(&self) -> serde_json::Value {
-        let changes: Vec<_> = self.changes.iter().map(Change::to_json).collect();
-        serde_json::json!({
-            "format": "builder-plan",
-            "version": VERSION,
-            "changes": changes,
-            "warnings": self.warnings,
-            "counts": self.counts(),
-        })
-    }
-}
-
-impl Change {
-    fn to_json(&self) -> serde_json::Value {
-        let reasons: Vec<_> = self
-            .reasons
-            .iter()
-            .map(|reason| serde_json::json!({ "text": reason.to_string(), "detail": reason }))
-            .collect();
-        serde_json::json!({
-            "step": self.address,
-            "action": self.action,
-            "summary": self.summary,
-            "key": self.key,
-            "reasons": reasons,
-        })
     }
 }

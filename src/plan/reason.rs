@@ -3,13 +3,13 @@
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::step::{Address, Input, short_image};
 use crate::tree::{RelPath, TreeDifference};
 
 /// Why a step runs, may run, or goes. Shown, never acted on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "because")]
 pub enum Reason {
     /// It has never run here.
@@ -129,10 +129,15 @@ pub enum Reason {
         /// The image that it left.
         image: Option<String>,
     },
+    /// A reason that only a later `builder` knows, read from a document in its own words.
+    Told {
+        /// The words.
+        text: String,
+    },
 }
 
 /// A line of a difference.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiffLine {
     /// `-`, `+`, or a space for a neighbour.
     pub sign: char,
@@ -144,6 +149,18 @@ pub struct DiffLine {
 const NAMED: usize = 3;
 
 impl Reason {
+    /// Tells whether something that was left is not as it was left; the planner took it from the
+    /// world, not from the configuration or the past.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. }
+                | Self::Altered { .. }
+                | Self::Foreign { .. }
+                | Self::ImageGone { .. }
+        )
+    }
+
     /// Compares two values of an input; `None` where they are equal.
     pub fn of_values(input: &str, old: &Input, new: &Input) -> Option<Self> {
         if old == new {
@@ -266,6 +283,7 @@ impl fmt::Display for Reason {
             Self::Revision { version, next } => {
                 write!(f, "revision grows to {next} if the version stays {version}")
             }
+            Self::Told { text } => f.write_str(text),
             Self::NotConfigured { files, image } => {
                 f.write_str("in no configuration any more")?;
                 match (files, image) {

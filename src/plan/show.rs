@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style as Ansi};
 
 use crate::manifest::Record;
 use crate::plan::{Action, Change, Plan, Reason};
-use crate::step::{Fingerprint, Input, Source};
+use crate::step::{Fingerprint, Input};
 
 /// How much a printed plan says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,6 +136,17 @@ fn legend(shown: &[&Change]) -> String {
 }
 
 fn totals(plan: &Plan) -> String {
+    let (head, rest) = totals_in_words(plan);
+    format!("{} {rest}\n", paint(head, Ansi::new().bold()))
+}
+
+/// Counts the steps in one line of words, without colours.
+pub(super) fn headline(plan: &Plan) -> String {
+    let (head, rest) = totals_in_words(plan);
+    format!("{head} {rest}")
+}
+
+fn totals_in_words(plan: &Plan) -> (&'static str, String) {
     let counts = plan.counts();
     if plan.is_empty() {
         let noun = if counts.reuse == 1 {
@@ -143,10 +154,9 @@ fn totals(plan: &Plan) -> String {
         } else {
             "steps are"
         };
-        return format!(
-            "{} {} {noun} up to date.\n",
-            paint("No changes.", Ansi::new().bold()),
-            counts.reuse
+        return (
+            "No changes.",
+            format!("{} {noun} up to date.", counts.reuse),
         );
     }
     let parts: Vec<_> = [
@@ -160,11 +170,7 @@ fn totals(plan: &Plan) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, words)| format!("{count} {words}"))
     .collect();
-    format!(
-        "{} {}.\n",
-        paint("Plan:", Ansi::new().bold()),
-        parts.join(", ")
-    )
+    ("Plan:", format!("{}.", parts.join(", ")))
 }
 
 /// Lists the inputs of a step beside those of its last good run.
@@ -174,14 +180,7 @@ pub fn explain_inputs(fingerprint: &Fingerprint, record: Option<&Record>) -> Str
         rows.insert(name, (Some(input), input.shown()));
     }
     for (name, source) in &fingerprint.unknown {
-        let shown = match source {
-            Source::Output { step, .. } | Source::KeyOf(step) => {
-                format!("not known before {step} has run")
-            }
-            Source::Awaited(what) => what.clone(),
-            Source::Known(input) => input.shown(),
-        };
-        rows.insert(name, (None, shown));
+        rows.insert(name, (None, source.shown()));
     }
     let width = rows.keys().map(|name| name.len()).max().unwrap_or(0);
     let mut text = String::new();

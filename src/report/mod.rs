@@ -1,5 +1,7 @@
 //! What is told of a run while it goes on: events, and those who show them.
 
+mod ci;
+mod folded;
 mod json;
 mod lines;
 mod progress;
@@ -10,7 +12,9 @@ use serde::Serialize;
 
 use crate::step::Address;
 
-pub use json::JsonLines;
+pub use ci::{Annotation, Ci};
+pub use folded::Folded;
+pub use json::{Ended, JsonLines, inert};
 pub use lines::PlainLines;
 pub use progress::Progress;
 
@@ -129,6 +133,11 @@ pub struct Failure {
 pub trait Observer: Send {
     /// Takes an event, in the order in which they happened.
     fn event(&mut self, event: &Event);
+}
+
+/// Returns the JSON Schema (draft 2020-12) of an event, a line of the stream.
+pub fn schema() -> &'static str {
+    include_str!("events.schema.json")
 }
 
 /// The end of a run in one line of words: counts with what they count, and how long it took.

@@ -36,7 +36,7 @@ impl Outcomes {
 }
 
 /// The values of a step's named inputs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fingerprint {
     /// The inputs whose value is known.
     pub inputs: BTreeMap<String, Input>,

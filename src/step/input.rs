@@ -140,7 +140,8 @@ pub enum Facet {
 }
 
 /// Where the value of a named input is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// In the configuration or in what was observed.
     Known(Input),
@@ -166,6 +167,17 @@ impl Source {
     /// Makes a known list.
     pub fn list<T: ToString>(items: &[T]) -> Self {
         Self::Known(Input::List(items.iter().map(T::to_string).collect()))
+    }
+
+    /// Says why the value is not known yet, or the value where it is.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Output { step, facet: _ } | Self::KeyOf(step) => {
+                format!("not known before {step} has run")
+            }
+            Self::Awaited(what) => what.clone(),
+            Self::Known(input) => input.shown(),
+        }
     }
 
     /// Returns the step that has to come first, if the value comes from one.

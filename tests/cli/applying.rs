@@ -1,7 +1,6 @@
 //! Applies that end well.
 
 use insta::assert_snapshot;
-use serde_json::Value;
 
 use crate::sandbox::Sandbox;
 
@@ -237,31 +236,6 @@ fn a_verbose_apply_says_what_the_steps_say() {
       [SANDBOX]/workspace/build/wheelhouse/deb: 2 wheels
     [exit 0]
     ");
-}
-
-#[test]
-fn an_apply_as_json_is_one_object_a_line_each_with_its_version() {
-    let sandbox = Sandbox::new();
-    let output = sandbox.run("apply --auto-approve --jobs 1 --json");
-    let lines = output.strip_suffix("[exit 0]").unwrap().lines();
-    let mut objects = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
-    assert_eq!(objects.next().unwrap()["format"], "builder-plan");
-    let mut events = Vec::new();
-    for event in objects {
-        assert_eq!(event["version"], 1, "{event}");
-        let name = event["event"].as_str().unwrap();
-        let step = event["step"].as_str().unwrap_or_default();
-        events.push(format!("{name} {step}"));
-    }
-    let lines = |start: &str| {
-        events
-            .iter()
-            .filter(|event| event.starts_with(start))
-            .count()
-    };
-    assert_eq!(events.first().unwrap(), "started ");
-    assert_eq!(events.last().unwrap(), "finished ");
-    assert_eq!((lines("step-started"), lines("step-done")), (6, 6));
 }
 
 #[test]

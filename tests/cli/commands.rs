@@ -215,14 +215,17 @@ fn help_and_version_go_to_the_standard_output() {
 
     Commands:
       plan      Show what an apply would do, and why
-      apply     Carry out what changed, after showing the plan and asking
+      apply     Carry out what changed, after showing the plan and asking; or a
+                saved plan, without asking
+      show      Show a saved plan, also one that is stale or was applied; needs no
+                engine
       validate  Check both files, without an engine
       explain   Explain a step: its inputs, its last run, and why it would run
       history   List the runs of a workspace: when, what, how long, and what came
                 from a cache
       cache     Look after the local cache
       graph     Print the graph of steps in the DOT language
-      schema    Print the JSON Schema of one of the two files
+      schema    Print the JSON Schema of a file, or of what builder prints and keeps
       help      Print this message or the help of the given subcommand(s)
 
     Options:
@@ -230,8 +233,8 @@ fn help_and_version_go_to_the_standard_output() {
       -V, --version  Print version
 
     Exit status: 0 done or nothing to do, 1 a step failed, 2 there are changes (plan
-    --detailed-exitcode), 3 wrong configuration or command line, 4 no engine, 6 the
-    workspace is locked, 130 interrupted.
+    --detailed-exitcode), 3 wrong configuration or command line, 4 no engine, 5 a
+    saved plan is stale or was applied, 6 the workspace is locked, 130 interrupted.
     [exit 0]
     ");
     assert_snapshot!(sandbox.exactly("--version"), @r"

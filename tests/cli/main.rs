@@ -12,8 +12,11 @@
 mod applying;
 mod caching;
 mod commands;
+mod documents;
 mod failing;
+mod machines;
 mod mistakes;
 mod planning;
 mod sandbox;
+mod saved;
 mod selecting;

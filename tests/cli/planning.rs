@@ -284,7 +284,25 @@ fn a_plan_as_json_is_a_versioned_document() {
     assert_snapshot!(wheel, @r#"
     {
       "action": "run",
+      "inputs": {
+        "epoch": {
+          "text": "315532800"
+        },
+        "image": {
+          "made": "[DIGEST]"
+        },
+        "prepare script": {
+          "file": "[DIGEST]"
+        },
+        "procedure": {
+          "text": "project wheel 1"
+        },
+        "source": {
+          "tree": "[DIGEST]"
+        }
+      },
       "key": "[DIGEST]",
+      "kind": "wheel run",
       "reasons": [
         {
           "detail": {
@@ -302,7 +320,8 @@ fn a_plan_as_json_is_a_versioned_document() {
         }
       ],
       "step": "deb.wheel",
-      "summary": "build the project's wheel"
+      "summary": "build the project's wheel",
+      "unknown": {}
     }
     "#);
 }

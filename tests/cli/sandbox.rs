@@ -1,10 +1,14 @@
 //! A project, an operator's file, a workspace and an engine in memory, in a folder of their own.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use builder::engine::fake::State;
+
+use crate::documents;
 
 /// The folder, and what is replaced in outputs so that they are the same everywhere.
 pub struct Sandbox {
@@ -92,6 +96,27 @@ impl Sandbox {
         file
     }
 
+    /// All that is on disk, by path: what kind it is, whether it may be executed, and its bytes.
+    pub fn disk(&self) -> BTreeMap<String, (u32, Vec<u8>)> {
+        let mut found = BTreeMap::new();
+        let mut ahead = vec![self.folder.path().to_owned()];
+        while let Some(folder) = ahead.pop() {
+            for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                let metadata = entry.metadata().unwrap();
+                let bytes = match metadata.is_dir() {
+                    true => Vec::new(),
+                    false => fs::read(entry.path()).unwrap(),
+                };
+                if metadata.is_dir() {
+                    ahead.push(entry.path());
+                }
+                let name = entry.path().display().to_string();
+                found.insert(name, (metadata.mode(), bytes));
+            }
+        }
+        found
+    }
+
     /// Changes what the engine has, or what becomes of calls.
     pub fn engine(&self, change: impl FnOnce(&mut State)) {
         let path = self.path("engine.json");
@@ -141,6 +166,7 @@ impl Sandbox {
             .output()
             .unwrap();
         let mut text = String::from_utf8(output.stdout).unwrap();
+        documents::validate(self, arguments, &text);
         if !output.stderr.is_empty() {
             text.push_str("--- stderr\n");
             text.push_str(&String::from_utf8(output.stderr).unwrap());

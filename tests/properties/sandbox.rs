@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use builder::app::{
@@ -23,6 +23,12 @@ use crate::edit::Effect;
 use crate::engine::{Trouble, Watched};
 use crate::model::Asked;
 use crate::world::World;
+
+/// The schema that `builder schema manifest` prints.
+static MANIFEST: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(builder::manifest::schema()).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+});
 
 pub struct Sandbox {
     folder: tempfile::TempDir,
@@ -289,6 +295,10 @@ impl Sandbox {
     }
 
     pub fn state(&self) -> State {
+        for line in fs::read_to_string(self.manifest_path()).unwrap().lines() {
+            let line = serde_json::from_str(line).unwrap();
+            assert!(MANIFEST.is_valid(&line), "no line of a manifest: {line}");
+        }
         let manifest = self.manifest();
         let (mut keys, mut outputs) = (BTreeMap::new(), BTreeMap::new());
         for (step, past) in manifest.steps {
