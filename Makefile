@@ -34,7 +34,7 @@ setup:
 bases: setup
 	docker/build.sh $(BASES)
 
-# What packages are judged by: lintian, rpm and rpmlint.
+# What packages are judged by, lintian, rpm and rpmlint; and the servers of shared caches.
 tools:
 	docker/test-tools.sh
 

@@ -186,6 +186,13 @@ cases! {
     foreign_directory
     missing_package_file
     delivery_field_of_another_place
+    bad_cache
+    bad_cache_url
+    bad_cache_type
+    cache_without_url
+    cache_field_of_another_kind
+    cache_without_flavour
+    cache_of_project
     many_mistakes
 }
 
@@ -205,6 +212,7 @@ fn every_folder_is_a_case() {
 fn every_code_is_in_a_report() {
     let declared = [
         include_str!("../src/config/mistake.rs"),
+        include_str!("../src/config/mistake/cache.rs"),
         include_str!("../src/config/mistake/delivery.rs"),
     ]
     .concat();

@@ -211,6 +211,71 @@ fn both_agree_on_shapes() {
 }
 
 #[test]
+fn both_agree_on_caches() {
+    for (cache, good) in [
+        ("oci://reg.example/team/cache", true),
+        ("oci://reg.example:5000/team/cache/", true),
+        ("oci://localhost/a", true),
+        ("oci://REG.example/a_b/c--d", true),
+        ("oci://reg:5000/a", true),
+        ("s3://bucket", true),
+        ("s3://bucket/", true),
+        ("s3://my.bucket-1/a/B_c/..d", true),
+        ("", true),
+        ("~", true),
+        (
+            "{url: 's3://bucket', mode: read-only, region: eu-central-1}",
+            true,
+        ),
+        (
+            "{url: 's3://bucket', endpoint: 'http://[::1]:9000/', mode: }",
+            true,
+        ),
+        (
+            "{url: 'oci://reg.example/a', insecure: true, region: }",
+            true,
+        ),
+        ("oci://reg.example", false),
+        ("oci://team/cache", false),
+        ("oci://reg.example/a:1", false),
+        ("oci://reg.example/A", false),
+        ("oci://reg.example/a//b", false),
+        ("oci://a@reg.example/a", false),
+        ("s3://b", false),
+        ("s3://Bucket", false),
+        ("s3://bucket-/a", false),
+        ("s3://bucket/../a", false),
+        ("s3://bucket/a//b", false),
+        ("s3://bucket/a b", false),
+        ("https://reg.example/a", false),
+        ("[s3://bucket]", false),
+        ("1", false),
+        ("{}", false),
+        ("{mode: read-only}", false),
+        ("{url: 's3://bucket', mode: readonly}", false),
+        ("{url: 's3://bucket', insecure: true}", false),
+        ("{url: 's3://bucket', endpoint: s3.example}", false),
+        (
+            "{url: 's3://bucket', endpoint: 'https://s3.example/a'}",
+            false,
+        ),
+        ("{url: 's3://bucket', region: 'a b'}", false),
+        ("{url: 'oci://reg.example/a', region: eu}", false),
+        ("{url: 'oci://reg.example/a', insecure: 'yes'}", false),
+        ("{url: 'oci://reg.example/a', uri: x}", false),
+    ] {
+        check(
+            Config,
+            &format!("cache: {cache}\ndeb: {{base_image: debian}}"),
+            good,
+        );
+    }
+    check(Config, "cache: s3://bucket", false);
+    check(Project, "cache:", false);
+    check(Config, "deb: {cache: s3://bucket}", false);
+}
+
+#[test]
 fn both_agree_on_flavours() {
     let long = "a".repeat(65);
     for (name, good) in [
@@ -448,6 +513,11 @@ fn the_fields_of_schema_and_parser_are_the_same() {
             Project,
             "deb: {dependencies: {x: }}",
             format!("{flavour}/dependencies/properties"),
+        ),
+        (
+            Config,
+            "cache: {url: 's3://bucket', x: }\ndeb:",
+            "/$defs/cache/properties".to_owned(),
         ),
         (
             Config,

@@ -6,9 +6,14 @@
 mod blob;
 mod caches;
 mod collect;
+mod compare;
 mod error;
+mod http;
 mod image;
 mod local;
+pub mod location;
+mod oci;
+mod s3;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -83,6 +88,8 @@ pub enum RemoteError {
     Refused(String),
     /// What it had an entry for is not there any more.
     Gone(String),
+    /// Something stands under the key that is no entry of this version of `builder`.
+    Occupied(String),
     /// A file of this machine could not be read or written.
     Disk(String),
 }
@@ -93,7 +100,7 @@ impl fmt::Display for RemoteError {
             Self::Unreachable(cause) => write!(f, "it cannot be reached: {cause}"),
             Self::Refused(cause) => write!(f, "it refuses: {cause}"),
             Self::Gone(what) => write!(f, "{what} is there no more"),
-            Self::Disk(cause) => f.write_str(cause),
+            Self::Occupied(cause) | Self::Disk(cause) => f.write_str(cause),
         }
     }
 }

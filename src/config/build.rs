@@ -3,9 +3,39 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::config::names::{DistroPackage, FlavourName, ImageName, SecretName};
+use crate::config::names::{
+    CacheMode, CacheUrl, DistroPackage, FlavourName, ImageName, SecretName,
+};
 use crate::digest::Digest;
 use crate::tree::RelPath;
+
+/// A shared cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// Where it is.
+    pub url: CacheUrl,
+    /// What is done with it.
+    pub mode: CacheMode,
+    /// The region of an object store, where it is given.
+    pub region: Option<String>,
+    /// Where an object store answers that is not AWS's.
+    pub endpoint: Option<String>,
+    /// Whether a registry is spoken to without TLS, where it is said.
+    pub insecure: Option<bool>,
+}
+
+impl Cache {
+    /// Takes a URL, and what holds where nothing else is said.
+    pub fn at(url: CacheUrl) -> Self {
+        Self {
+            url,
+            mode: CacheMode::default(),
+            region: None,
+            endpoint: None,
+            insecure: None,
+        }
+    }
+}
 
 /// One flavour of one project, with everything of `config.yml` and `.build.yml` united.
 ///

@@ -1,11 +1,13 @@
 //! Everything that can be wrong in the configuration: what is wrong, and what to do about it.
 
+mod cache;
 mod delivery;
 mod file;
 mod wording;
 
 use miette::Diagnostic;
 
+pub use self::cache::CacheMistake;
 pub use self::delivery::DeliveryMistake;
 pub use self::file::File;
 pub(super) use self::wording::nearest;
@@ -377,6 +379,10 @@ pub enum Mistake {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Delivery(#[from] DeliveryMistake),
+    /// Something about the shared cache.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Cache(#[from] CacheMistake),
 }
 
 /// What may be meant by a name that is unknown.

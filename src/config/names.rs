@@ -4,6 +4,7 @@
 //! enter a line that a shell reads; images and URLs go to an engine and to pip; what a package is told
 //! ends in its control file and in scripts that root runs.
 
+mod cache;
 mod image;
 mod kind;
 mod package;
@@ -14,6 +15,7 @@ mod url;
 
 use std::fmt;
 
+pub use self::cache::{CacheMode, CacheUrl, cache_mode, cache_url, endpoint, region};
 pub use self::image::{ImageName, tag};
 pub use self::kind::Kind;
 pub use self::package::{DistroPackage, runtime_dependency};
@@ -104,6 +106,21 @@ pub enum BadName {
     /// A URL carries a user name or a password.
     #[error("carries a user name or a password")]
     UrlCredentials,
+    /// A URL names no kind of cache.
+    #[error("starts with neither `oci://` nor `s3://`")]
+    CacheScheme,
+    /// A bucket is named as none can be.
+    #[error("the bucket is not 3 to 63 lower-case letters, digits, `.` and `-`")]
+    Bucket,
+    /// A prefix has a part that is empty, `.` or `..`, or holds a colon.
+    #[error("a part of the prefix is empty, `.` or `..`, or holds a colon")]
+    CachePrefix,
+    /// It is none of the ways to use a cache.
+    #[error("neither `read-write` nor `read-only`")]
+    CacheMode,
+    /// The address of an object store starts with no scheme that it can have.
+    #[error("starts with neither `https://` nor `http://`")]
+    EndpointScheme,
     /// It has fewer characters than the given number.
     #[error("shorter than {0} characters")]
     TooShort(usize),
@@ -189,7 +206,8 @@ impl fmt::Display for Glyph {
 name! {
     /// A flavour: `[a-z0-9]` and, between its ends, `_` and `-`; 64 characters at most.
     ///
-    /// No dot, for a step's address is `<flavour>.<step>`; not `source`, which is a step itself.
+    /// No dot, for a step's address is `<flavour>.<step>`; not `source`, which is a step itself, and not
+    /// `cache`, which stands beside the flavours of `config.yml`.
     FlavourName
 }
 
@@ -202,7 +220,7 @@ impl FlavourName {
             at_end(character) || "_-".contains(character)
         })?;
         ends(text, at_end)?;
-        if text == "source" {
+        if matches!(text, "source" | "cache") {
             return Err(BadName::Reserved);
         }
         Ok(Self(text.to_owned()))
@@ -282,6 +300,7 @@ mod tests {
         check("-a", Err(BadName::Start('-')));
         check("a-", Err(BadName::End('-')));
         check("source", Err(BadName::Reserved));
+        check("cache", Err(BadName::Reserved));
     }
 
     #[test]

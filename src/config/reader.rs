@@ -39,10 +39,33 @@ pub(super) struct Fields<'n, 'm> {
 /// Tells where a field belongs that is not known in its place.
 pub(super) type Elsewhere = fn(File, &str) -> Option<&'static str>;
 
-/// Reads a document: a map from flavours to fields, which may be empty.
+/// Reads a field that stands beside the flavours.
+pub(super) fn beside<T>(
+    file: File,
+    root: &Node,
+    mistakes: &mut Mistakes,
+    elsewhere: Elsewhere,
+    read: impl FnOnce(&mut Fields) -> Option<T>,
+) -> Option<T> {
+    let Value::Map(entries) = &root.value else {
+        return None;
+    };
+    // The other keys are the flavours', so that none of them is unknown here.
+    read(&mut Fields {
+        file,
+        mistakes,
+        entries,
+        asked: Vec::new(),
+        elsewhere,
+    })
+}
+
+/// Reads a document: a map from flavours to fields, which may be empty. The key `beside` is none of
+/// them.
 pub(super) fn flavours<T>(
     file: File,
     root: &Node,
+    beside: Option<&str>,
     mistakes: &mut Mistakes,
     elsewhere: Elsewhere,
     mut read: impl FnMut(&mut Fields) -> T,
@@ -53,7 +76,8 @@ pub(super) fn flavours<T>(
         }
         return None;
     };
-    if entries.is_empty() {
+    let of_flavour = |entry: &&Entry| Some(entry.key.as_str()) != beside;
+    if !entries.iter().any(|entry| of_flavour(&entry)) {
         mistakes.add(file, root.at, Mistake::NoFlavour { file });
         return None;
     }
@@ -87,7 +111,7 @@ pub(super) fn flavours<T>(
             whole: mistakes.len() == before,
         }
     };
-    Some(entries.iter().map(flavour).collect())
+    Some(entries.iter().filter(of_flavour).map(flavour).collect())
 }
 
 impl<'n> Fields<'n, '_> {
@@ -109,6 +133,39 @@ impl<'n> Fields<'n, '_> {
     ) -> Option<T> {
         let entries = self.map(field)?;
         Some(self.below(entries, read))
+    }
+
+    /// Reads a field that is a text, or a map of further fields with the place of the field.
+    pub fn text_or_section<T>(
+        &mut self,
+        field: &'static str,
+        read: impl FnOnce(&mut Fields<'n, '_>, SourceSpan) -> T,
+    ) -> Option<(Option<At<String>>, Option<T>)> {
+        let entry = self.find(field)?;
+        match &entry.node.value {
+            Value::Text(text) => {
+                let (value, at) = (text.clone(), entry.node.at);
+                Some((Some(At { value, at }), None))
+            }
+            Value::Map(entries) => {
+                let section = self.below(entries, |fields| read(fields, entry.at));
+                Some((None, Some(section)))
+            }
+            _ => {
+                self.wrong_type(entry, &entry.node, false, Expected::TextOrMap);
+                None
+            }
+        }
+    }
+
+    /// Checks a text that was read as one.
+    pub fn checked<T>(&mut self, text: &At<String>, kind: Kind, check: Check<T>) -> Option<At<T>> {
+        self.check(text, kind, check)
+    }
+
+    /// Adds a mistake at a place of the file.
+    pub fn mistake(&mut self, at: SourceSpan, mistake: Mistake) {
+        self.mistakes.add(self.file, at, mistake);
     }
 
     fn below<T>(&mut self, entries: &'n [Entry], read: impl FnOnce(&mut Fields<'n, '_>) -> T) -> T {

@@ -6,7 +6,7 @@ mod files;
 use self::files::{Files, OperatorFiles, ProjectFiles};
 use super::Lookup;
 use super::build::{Build, OperatorFile, Pip, PipFile, Template};
-use super::mistake::{File, Mistake, nearest};
+use super::mistake::{File, Mistake, Proposal, nearest};
 use super::names::FlavourName;
 use super::reader::At;
 use super::report::{Mistakes, Placed};
@@ -48,7 +48,12 @@ pub(super) fn resolve(
                     .iter()
                     .map(|(offer, _)| offer.name.value.clone())
                     .collect();
-                let proposed = nearest(&name.value, known.iter().map(String::as_str));
+                let proposed = match name.value == "cache" {
+                    true => Some(Proposal::Place(
+                        "the shared cache is the operator's, and stands in config.yml",
+                    )),
+                    false => nearest(&name.value, known.iter().map(String::as_str)),
+                };
                 let flavour = name.value.clone();
                 mistakes.add(
                     File::Project,

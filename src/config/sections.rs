@@ -1,8 +1,10 @@
 //! The fields of each file; a new field is one line here, and one in each JSON Schema.
 
+mod cache;
 mod delivery;
 
 pub(super) use self::delivery::{ImageSettings, OperatorPackage, PackageSettings, SystemdSettings};
+use super::build::Cache;
 use super::mistake::File;
 use super::names::{DistroPackage, FlavourName, ImageName, Kind, SecretName};
 use super::names::{binary_choice, extra, index_url, runtime_dependency, test_line};
@@ -13,6 +15,7 @@ use super::yaml::Node;
 /// `config.yml`, with each name checked by itself.
 pub(super) struct Settings {
     pub flavours: Vec<Flavour<FlavourSettings>>,
+    pub cache: Option<Cache>,
 }
 
 /// A flavour as the operator defines it.
@@ -71,8 +74,14 @@ pub(super) struct PipSettings {
 
 /// Reads `config.yml`.
 pub(super) fn settings(root: &Node, mistakes: &mut Mistakes) -> Option<Settings> {
-    let flavours = reader::flavours(File::Config, root, mistakes, elsewhere, |fields| {
-        FlavourSettings {
+    let cache = reader::beside(File::Config, root, mistakes, elsewhere, cache::cache);
+    let flavours = reader::flavours(
+        File::Config,
+        root,
+        Some("cache"),
+        mistakes,
+        elsewhere,
+        |fields| FlavourSettings {
             base_image: fields.name("base_image", Kind::Image, ImageName::new),
             base_dependencies: fields.section("base_dependencies", dependencies),
             dockerfile_template: fields.text("dockerfile_template"),
@@ -82,15 +91,15 @@ pub(super) fn settings(root: &Node, mistakes: &mut Mistakes) -> Option<Settings>
             ca_bundle: fields.text("ca_bundle"),
             package: delivery::operator_package(fields),
             runtime_image: fields.name("runtime_image", Kind::Image, ImageName::new),
-        }
-    })?;
+        },
+    )?;
     judge_names(File::Config, &flavours, mistakes);
-    Some(Settings { flavours })
+    Some(Settings { flavours, cache })
 }
 
 /// Reads `.build.yml`; where `config.yml` is known, an illegal flavour is just an unknown one.
 pub(super) fn project(root: &Node, config_known: bool, mistakes: &mut Mistakes) -> Option<Project> {
-    let flavours = reader::flavours(File::Project, root, mistakes, elsewhere, |fields| {
+    let flavours = reader::flavours(File::Project, root, None, mistakes, elsewhere, |fields| {
         ProjectFlavour {
             buildscript: fields.text("buildscript"),
             dependencies: fields.section("dependencies", dependencies),
@@ -164,6 +173,13 @@ fn elsewhere(file: File, field: &str) -> Option<&'static str> {
         (_, "environment") => Some(
             "it belongs under `image` of a flavour in .build.yml; for the builds there is `build_environment`",
         ),
+        (_, "url" | "mode" | "region" | "endpoint" | "insecure") => {
+            Some("it belongs under `cache` of config.yml, beside the flavours")
+        }
+        (File::Project, "cache") => {
+            Some("it is the operator's, and stands in config.yml beside the flavours")
+        }
+        (File::Config, "cache") => Some("it stands beside the flavours, and in none of them"),
         (_, "build" | "runtime") => Some("it belongs under the dependencies of a flavour"),
         (
             _,

@@ -11,6 +11,8 @@
 mod build;
 mod credentials;
 mod endpoints;
+#[path = "../support/engine_tls.rs"]
+mod engine_tls;
 mod remote;
 mod run;
 #[path = "../support/tls.rs"]

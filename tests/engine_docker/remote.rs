@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::tls::{SOCKET, authority, certificates, proxy};
+use super::engine_tls::{SOCKET, certificates, proxy};
+use super::tls::authority;
 use super::{IMAGE, Member, Site, archive, dockerfile, download};
 use builder::engine::docker::{DockerEngine, Environment, choose};
 use builder::engine::{BuildImage, Engine, EngineError};

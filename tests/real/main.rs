@@ -11,6 +11,8 @@
 mod backends;
 mod base_images;
 mod cycle;
+#[path = "../support/engine_tls.rs"]
+mod engine_tls;
 mod environment;
 mod gone;
 mod index;

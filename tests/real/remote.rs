@@ -5,8 +5,9 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use crate::engine_tls::{certificates, proxy};
 use crate::site::{Site, finish, run};
-use crate::tls::{authority, certificates, proxy};
+use crate::tls::authority;
 
 /// The user and the group `nobody`.
 const NOBODY: u32 = 65534;

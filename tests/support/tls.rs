@@ -1,20 +1,15 @@
 //! Certificates of a test's own authority, and servers that end TLS with them.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
-
-/// The socket of the local engine.
-pub const SOCKET: &str = "/var/run/docker.sock";
 
 /// A certificate authority.
 pub type Issuer = CertifiedIssuer<'static, KeyPair>;
@@ -28,21 +23,6 @@ pub fn authority() -> Issuer {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key is made");
     CertifiedIssuer::self_signed(params, key).expect("a key signs its own certificate")
-}
-
-/// Makes a certificate and writes it with its key and the CA's, as docker names them.
-pub fn certificates(folder: &Path, ca: &Issuer, signer: &Issuer) {
-    let key = KeyPair::generate().expect("a key is made");
-    let params = CertificateParams::new(["client".to_owned()]).expect("the name is well formed");
-    let cert = params.signed_by(&key, signer).expect("the CA signs");
-    fs::create_dir_all(folder).expect("the folder is made");
-    for (name, text) in [
-        ("ca.pem", ca.pem()),
-        ("cert.pem", cert.pem()),
-        ("key.pem", key.serialize_pem()),
-    ] {
-        fs::write(folder.join(name), text).expect("the file is written");
-    }
 }
 
 /// Serves TLS on a free port of a host, for everyone or only for clients with a certificate of the CA.
@@ -86,15 +66,4 @@ pub async fn serve<Serving: Future<Output = ()> + Send + 'static>(
         }
     });
     address
-}
-
-/// Ends TLS in front of the engine's socket, for clients with a certificate of the CA.
-pub async fn proxy(ca: &Issuer) -> String {
-    let address = serve("127.0.0.1", ca, true, |mut near| async move {
-        let mut far = UnixStream::connect(SOCKET)
-            .await
-            .expect("the engine listens");
-        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-    });
-    format!("tcp://{}", address.await)
 }

@@ -20,7 +20,7 @@ impl Mistake {
             Self::KeyNotString { found }
             | Self::MergeNotMap { found }
             | Self::NotAMap { found, .. } => found.to_string(),
-            Self::NoFlavour { .. } => "empty".to_owned(),
+            Self::NoFlavour { .. } => "no flavour here".to_owned(),
             Self::UnknownField { proposed, .. } => match proposed {
                 Some(Proposal::Name(name)) => format!("did you mean `{}`?", legible(name)),
                 Some(Proposal::Place(_)) => "belongs elsewhere".to_owned(),
@@ -56,6 +56,7 @@ impl Mistake {
                 other: Some(other), ..
             } => format!("and in {}", other.name()),
             Self::Delivery(mistake) => mistake.label().to_owned(),
+            Self::Cache(mistake) => mistake.label().to_owned(),
         }
     }
 }

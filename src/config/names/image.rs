@@ -47,6 +47,17 @@ pub fn tag(text: &str) -> Result<ImageName, BadName> {
     }
 }
 
+/// Checks a repository of a registry, without a tag.
+pub(super) fn check_repository(registry: &str, path: &str) -> Result<(), BadName> {
+    if !is_registry(registry) {
+        return Err(BadName::ImageRegistry);
+    }
+    match path.contains(':') || path.is_empty() {
+        true => Err(BadName::ImagePath),
+        false => check_name(&format!("{registry}/{path}")),
+    }
+}
+
 fn check_name(name: &str) -> Result<(), BadName> {
     if name.len() > 255 {
         return Err(BadName::TooLong(255));

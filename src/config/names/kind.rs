@@ -54,6 +54,14 @@ pub enum Kind {
     Tag,
     /// A command that the check runs.
     TestLine,
+    /// A shared cache.
+    Cache,
+    /// What is done with a shared cache.
+    CacheMode,
+    /// The region of an object store.
+    Region,
+    /// Where an object store answers.
+    Endpoint,
 }
 
 impl Kind {
@@ -83,6 +91,10 @@ impl Kind {
             Self::User => "a user of the image",
             Self::Tag => "a tag of the image",
             Self::TestLine => "a command of the check",
+            Self::Cache => "the URL of a shared cache",
+            Self::CacheMode => "a way to use a cache",
+            Self::Region => "a region",
+            Self::Endpoint => "the address of an object store",
         }
     }
 
@@ -180,6 +192,17 @@ impl Kind {
             }
             (Self::User, _) => "write the user's number, or user and group: `10001:10001`",
             (Self::Tag, _) => "write `registry.example.com:5000/team/shop:1`",
+            (Self::Cache, BadName::UrlCredentials) => {
+                "keep them out of the file: a registry's are those of `docker login`, and S3's stand in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            }
+            (Self::Cache, _) => {
+                "write `oci://registry.example.com/team/builder-cache` or `s3://bucket/prefix`"
+            }
+            (Self::CacheMode, _) => "write `mode: read-write` or `mode: read-only`",
+            (Self::Region, _) => "write it as the store names it: `eu-central-1`",
+            (Self::Endpoint, _) => {
+                "write scheme, host and perhaps a port: `https://s3.example.com:9000`"
+            }
             (Self::TestLine, _) => {
                 "write one line for a shell in each entry: `[shop --version, shop check]`"
             }

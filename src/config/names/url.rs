@@ -21,10 +21,7 @@ pub fn index_url(text: &str) -> Result<String, BadName> {
         });
     };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port),
-        _ => (authority, ""),
-    };
+    let (host, port) = host_and_port(authority);
     // A password with a raw `/` in it ends the authority early, and shows itself as no port.
     let is_port = port.bytes().all(|digit| digit.is_ascii_digit());
     if authority.contains('@') || (!is_port && rest.contains('@')) {
@@ -35,6 +32,23 @@ pub fn index_url(text: &str) -> Result<String, BadName> {
         true => Ok(text.to_owned()),
         false => Err(BadName::UrlHost),
     }
+}
+
+/// Splits a port off; the colons of an IPv6 address end before its closing bracket.
+fn host_and_port(authority: &str) -> (&str, &str) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (authority, ""),
+    }
+}
+
+/// Tells whether a text is a host, and perhaps a port, and nothing more.
+pub(super) fn is_authority(text: &str) -> bool {
+    let (host, port) = host_and_port(text);
+    let is_port = port.is_empty() || port.parse::<u16>().is_ok();
+    is_port
+        && is_host(host)
+        && only(text, |c| c.is_ascii_alphanumeric() || "-._:[]".contains(c)).is_ok()
 }
 
 fn only_url(text: &str) -> Result<(), BadName> {

@@ -64,6 +64,8 @@ pub enum Expected {
     List,
     /// A map of fields, or of names to strings.
     Map,
+    /// A string, or a map of fields.
+    TextOrMap,
 }
 
 impl fmt::Display for Expected {
@@ -75,6 +77,7 @@ impl fmt::Display for Expected {
             Self::TextOrNumber => "a string or a number",
             Self::List => "a list",
             Self::Map => "a map",
+            Self::TextOrMap => "a string or a map",
         })
     }
 }
@@ -97,6 +100,9 @@ impl Expected {
             (Self::List, _) => format!(
                 "write it in brackets, `{field}: [a, b]`, or each entry on a line of its own after `- `"
             ),
+            (Self::TextOrMap, _) => {
+                "write one value, or each field on a line of its own below it".to_owned()
+            }
             (Self::Map, _) => {
                 "write each field on a line of its own below it, indented by two more spaces"
                     .to_owned()

@@ -37,6 +37,37 @@ struct Credentials {
     serveraddress: String,
 }
 
+/// Who asks a registry that `builder` itself speaks to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Login {
+    /// A user and a password.
+    Password {
+        /// The user.
+        user: String,
+        /// The password, or a token that stands for one.
+        password: String,
+    },
+    /// A token that is exchanged for others.
+    Identity(String),
+}
+
+/// Finds who asks a registry, as a pull of the engine would; a problem is told to `log`.
+pub(crate) async fn login(
+    environment: &Environment,
+    reference: &str,
+    log: &LogSink,
+) -> Option<Login> {
+    let config = read(environment, log);
+    let found = find(&config, registry(reference), environment, log).await?;
+    Some(match found.identitytoken.is_empty() {
+        true => Login::Password {
+            user: found.username,
+            password: found.password,
+        },
+        false => Login::Identity(found.identitytoken),
+    })
+}
+
 /// Returns a client that sends the credentials for a reference's registry, when there are any.
 pub(super) async fn with_credentials(
     client: &Docker,

@@ -32,6 +32,7 @@ use tokio_util::task::TaskTracker;
 
 pub use address::Address;
 pub use choose::{Choice, Environment, Origin, choose};
+pub(crate) use credentials::{Login, login};
 pub use tls::Tls;
 
 use super::{
