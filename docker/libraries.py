@@ -1,6 +1,5 @@
 """Finds the shared libraries that ELF files need, and the distribution packages that bring them."""
 
-import fnmatch
 import glob
 import os
 import re
@@ -183,7 +182,7 @@ class Needs:
         self.vendored, self.missing = [], []
 
 
-def needs(files, everything, prefix, target, allow_missing):
+def needs(files, everything, prefix, target):
     """What `files` need, a map from paths to `Elf`; `everything` are the paths of all files under the prefix.
 
     A library that any folder of the environment brings is not looked for elsewhere.
@@ -218,8 +217,7 @@ def needs(files, everything, prefix, target, allow_missing):
     # auditwheel and its like keep libraries in a folder of their own, used by this stage or not.
     vendored |= {os.path.dirname(path) for path in native if os.path.dirname(path).endswith((".libs", "/.dylibs"))}
 
-    allowed = {name for name in missing if any(fnmatch.fnmatch(name, pattern) for pattern in allow_missing)}
-    result.missing = sorted((name, path) for name, path in missing.items() if name not in allowed)
+    result.missing = sorted(missing.items())
     result.sonames = sorted(name for name, path in external.items() if path)
     result.rpm_requires = sorted(name for name in requires if name.partition("(")[0] not in missing)
     result.vendored = sorted(folder for folder in vendored if folder.startswith(prefix + "/"))

@@ -8,7 +8,6 @@ the same bytes.
 """
 
 import base64
-import fnmatch
 import glob
 import hashlib
 import json
@@ -98,13 +97,12 @@ class Stage:
         self.distributions = [Distribution(info) for info in infos]
         self.owner = {path: dist for dist in self.distributions for path in dist.record}
         overlaps = self.overlaps()
+        self.adopt(changed)
         changed |= {path for path in self.compile(changed) if path not in before}
         entries = [path for path in sorted(changed, key=os.fsencode) if os.path.lexists(path)]
 
         modes, elfs = self.inspect(entries)
-        need = libraries.needs(
-            elfs, self.everything, self.prefix, elf_target(self.job["interpreter"]), self.job.get("allow_missing", [])
-        )
+        need = libraries.needs(elfs, self.everything, self.prefix, elf_target(self.job["interpreter"]))
         for soname, path in need.missing:
             self.breaks("library", "%s needs the library %s, which neither the image nor a wheel has" % (path, soname))
         if self.broken:
@@ -232,13 +230,47 @@ class Stage:
         for path in set(cached) - set(failed):
             made |= {cached[path], os.path.dirname(cached[path])}
         self.compiled = set(cached.values())
-        self.forget_hashes(self.compiled)
+        self.amend_records({path: "" for path in self.compiled})
         return made
 
-    def forget_hashes(self, compiled):
-        """Takes size and hash of recompiled byte code out of RECORD, and the files that no longer are."""
+    def adopt(self, changed):
+        """Has commands that ask for just any Python run by the environment's, as pip does for `#!python`.
+
+        A script of `.data/scripts` or a data file in bin/ comes as its author wrote it, with `#!/usr/bin/env python3`:
+        that one has none of the environment's modules. Another version than the environment's stays, and is refused.
+        """
+        wanted = self.python.encode()
+        ours = {b"python", b"python3", b"python%d.%d" % sys.version_info[:2]}
+        if sys.implementation.name == "pypy":
+            ours |= {name.replace(b"python", b"pypy") for name in ours}
+        start = re.compile(rb"#!\s*(?:\S*/)?(?:env\s+(?:-S\s*)?(?:\S*/)?)?([a-z0-9.]+)(\s.*)?$")
+        adopted = {}
+        for path in sorted(changed):
+            if os.path.dirname(path) != os.path.join(self.prefix, "bin") or path not in self.owner:
+                continue
+            if os.path.islink(path) or not os.path.isfile(path):
+                continue
+            with open(path, "rb") as file:
+                data = file.read()
+            first, newline, rest = data.partition(b"\n")
+            match = start.match(first.rstrip())
+            if not match or match.group(1) not in ours or rest.startswith(b"'''exec' "):
+                continue
+            if os.path.dirname(first[2:].split()[0]) == os.path.dirname(wanted):
+                continue
+            with open(path, "wb") as file:
+                file.write(b"#!" + wanted + (match.group(2) or b"") + newline + rest)
+            adopted[path] = "%s,%d" % (record_hash(path), os.path.getsize(path))
+            print("note: %s is run by %s, not by `%s`" % (path, self.python, os.fsdecode(first.strip())))
+        self.amend_records(adopted)
+
+    def amend_records(self, amended):
+        """Writes what RECORD says of files that are other than in the wheel, without those that no longer are.
+
+        Recompiled byte code has neither hash nor size there.
+        """
         for dist in self.distributions:
-            if not compiled & set(dist.record):
+            if not set(amended) & set(dist.record):
                 continue
             name = os.path.join(dist.info, "RECORD")
             with open(name, encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -247,10 +279,10 @@ class Stage:
                 for line in lines:
                     written = line.rsplit(",", 2)[0]
                     path = os.path.normpath(os.path.join(dist.site, written.strip('"').replace('""', '"')))
-                    if path not in compiled:
+                    if path not in amended:
                         file.write(line)
                     elif os.path.exists(path):
-                        file.write(written + ",,\n")
+                        file.write("%s,%s\n" % (written, amended[path] or ","))
 
     def inspect(self, entries):
         """Looks into every file of the stage once: the modes that they get, and the ELF files among them."""
@@ -303,8 +335,7 @@ class Stage:
         if dist is not None and dist.made_elsewhere:
             return
         found = pattern.search(data)
-        inside = os.path.relpath(path, self.prefix)
-        if found and not any(fnmatch.fnmatch(inside, glob) for glob in self.job.get("allow_build_paths", [])):
+        if found:
             self.breaks("path", "%s contains the build path %s" % (path, os.fsdecode(found.group())))
 
     def check_shebang(self, path, head):
@@ -378,7 +409,6 @@ class Stage:
             "packages": need.packages,
             "sonames": need.sonames,
             "rpm_requires": need.rpm_requires,
-            "missing": [soname for soname, _ in need.missing],
             "licenses": sorted(licenses, key=lambda entry: normalised(entry["distribution"])),
             "overlaps": overlaps,
             "files": len(modes),

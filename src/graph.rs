@@ -175,7 +175,7 @@ impl Graph {
         let mut dot =
             String::from("digraph builder {\n    rankdir = LR;\n    node [shape = box];\n");
         for step in self.steps() {
-            let label = format!("{}\n{}", step.address, step.summary());
+            let label = format!("{}\n{}", step.address, step.title());
             let _ = writeln!(
                 dot,
                 "    {} [label = {}];",

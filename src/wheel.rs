@@ -135,14 +135,19 @@ impl Metadata {
     }
 }
 
-/// Words a person as `Name <address>`, from the two headers that may hold either or both.
+/// Joins the two headers that may hold a person's name, address or both.
 fn person(name: Option<String>, address: Option<String>) -> Option<String> {
-    let address = address.map(|all| all.split(',').next().unwrap_or_default().trim().to_owned());
     match (name, address) {
         (_, Some(address)) if address.contains('<') => Some(address),
-        (Some(name), Some(address)) => Some(format!("{name} <{address}>")),
-        (Some(name), None) => Some(name),
-        (None, address) => address,
+        (Some(name), Some(address)) => {
+            let address = address.split(',').next().unwrap_or_default();
+            Some(format!(
+                "\"{}\" <{}>",
+                name.replace('"', ""),
+                address.trim()
+            ))
+        }
+        (name, address) => name.or(address),
     }
 }
 

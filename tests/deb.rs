@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use builder::package::deb::{self, Compression, Options, UnitFolder};
-use builder::package::{Notice, Package, PackageFile, PackageLink, Scripts, Service, Unit};
+use builder::package::{Notice, Package, PackageFile, PackageLink, Scripts, Service, Unit, person};
 
 /// Runs a tool to its end.
 fn run(command: &mut Command) -> Output {
@@ -199,15 +199,155 @@ fn dpkg_reads_what_is_written() {
     }
 }
 
+/// Expects that lintian has nothing to say of a package, not even an override that is unused.
+#[track_caller]
+fn lintian(package: &Package, folder: &Path) {
+    let path = written(package, folder, Compression::Xz);
+    let output = run(Command::new("lintian")
+        .args([
+            "--allow-root",
+            "--display-info",
+            "--fail-on",
+            "error,warning",
+        ])
+        .arg(&path));
+    let said = String::from_utf8_lossy(&output.stdout);
+    // What it only informs of is a matter of taste, but for an override that is not needed.
+    let bad = |line: &&str| !line.starts_with("I:") || line.contains("-override ");
+    let bad: Vec<&str> = said.lines().filter(bad).collect();
+    assert!(output.status.success() && bad.is_empty(), "{output:?}");
+}
+
 #[test]
 fn lintian_finds_nothing_that_is_not_overridden() {
     let folder = tempfile::tempdir().expect("there is room");
-    let path = written(&package(folder.path()), folder.path(), Compression::Xz);
-    let output = run(Command::new("lintian")
-        .args(["--allow-root", "--fail-on", "error,warning"])
-        .arg(&path));
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.is_empty(), "{output:?}");
+    lintian(&package(folder.path()), folder.path());
+}
+
+#[test]
+fn lintian_finds_nothing_in_what_a_project_without_metadata_becomes() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let bare = Package {
+        summary: String::new(),
+        description: String::new(),
+        homepage: None,
+        license: None,
+        maintainer: person::maintainer(None),
+        notices: vec![Notice {
+            distribution: "shop 1.4.0".into(),
+            license: None,
+            texts: Vec::new(),
+        }],
+        ..package(folder.path())
+    };
+    lintian(&bare, folder.path());
+    assert_eq!(deb::lints(&bare).len(), 3);
+}
+
+#[test]
+fn lintian_finds_nothing_in_awkward_words_of_a_project() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let long = "Sells all that there is to be sold, and more ".repeat(4);
+    for (summary, description, person) in [
+        ("Shop", "# Shop\n\nShop\n", "Ada"),
+        ("The shop.", "Sells many things for all.", "ada@shop.fr"),
+        (
+            "Commerce",
+            "- a\n- b\n\n-x -y -z -x -y -z on .NET. ",
+            "\"L, Ada\" <a@b.fr>",
+        ),
+        (
+            "A shop: the\n  small shop.",
+            "The small shop.",
+            "Ada Q. L (x) <ada.q@shop.fr>",
+        ),
+        (
+            "Sells things. Buys, too.",
+            ".NET is what it sells",
+            "Ada <ada@localhost>",
+        ),
+        (&long, &long, "Zoë O'Hara <z.o'hara+s@shop.fr>"),
+        (
+            "Sells things",
+            &format!("See it at https://shop.example/{} now", "x/-.".repeat(40)),
+            "root <root@x>",
+        ),
+    ] {
+        let awkward = Package {
+            summary: summary.into(),
+            description: description.into(),
+            maintainer: person::maintainer(Some(person)),
+            ..package(folder.path())
+        };
+        lintian(&awkward, folder.path());
+    }
+}
+
+#[test]
+fn licences_that_every_system_has_are_referred_to() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let notice = |distribution: &str, license: &str, text: &str| Notice {
+        distribution: distribution.into(),
+        license: Some(license.into()),
+        texts: vec![text.into()],
+    };
+    // By name alone: lintian has a tag for each of these families.
+    for (license, file) in [
+        ("LGPL with exceptions", "LGPL-3"),
+        ("GPLv2+", "GPL-2"),
+        ("Apache-2.0", "Apache-2.0"),
+        ("GFDL-1.3", "GFDL-1.3"),
+    ] {
+        let text = "Copyright 2020 Bea\n\nThis is the GNU Lesser General Public License, the GNU \
+                    General Public License,\nApache License, Version 2, or GFDL.\n";
+        let mut package = package(folder.path());
+        package.notices.push(notice("b 2", license, text));
+        lintian(&package, folder.path());
+        let said = copyright(&package, folder.path());
+        assert!(
+            said.contains(&format!("/usr/share/common-licenses/{file}.\n")),
+            "{said}"
+        );
+        assert!(said.contains("\n Copyright 2020 Bea\n"), "{said}");
+    }
+    // Whole texts, as the system has them, between a notice and another licence.
+    for (name, words) in [
+        ("Apache-2.0", "Grant of Copyright License"),
+        ("MPL-2.0", "Covered Software"),
+        ("LGPL-3", "Combined Work"),
+        ("LGPL-2.1", "work that uses the Library"),
+        ("GPL-3", "Corresponding Source"),
+        ("GPL-2", "derivative work"),
+        ("GFDL-1.3", "Invariant Sections"),
+    ] {
+        let path = Path::new("/usr/share/common-licenses").join(name);
+        let whole = fs::read_to_string(path).expect("Debian has it");
+        assert!(whole.contains(words), "{name}");
+        let text =
+            format!("Copyright 2020 Bea\n\n{whole}\n\nThe files in x/ are Copyright 2021 C.\n");
+        let mut package = package(folder.path());
+        package.notices.push(notice("b 2", name, &text));
+        lintian(&package, folder.path());
+        let said = copyright(&package, folder.path());
+        assert!(!said.contains(words), "{name}: {said}");
+        assert!(
+            said.contains(&format!("/usr/share/common-licenses/{name}.\n")),
+            "{said}"
+        );
+        assert!(said.contains("\nCopyright: Copyright 2020 Bea\n"), "{said}");
+        assert!(
+            said.contains("\n The files in x/ are Copyright 2021 C.\n"),
+            "{said}"
+        );
+    }
+}
+
+/// The copyright file of a package.
+fn copyright(package: &Package, folder: &Path) -> String {
+    let path = written(package, folder, Compression::Gzip);
+    let shell =
+        "dpkg-deb --fsys-tarfile \"$0\" | tar --extract --to-stdout ./usr/share/doc/shop/copyright";
+    text(Command::new("sh").args(["-c", shell]).arg(path))
 }
 
 /// A root in which maintainer scripts run, with stand-ins for what would touch the system.

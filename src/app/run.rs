@@ -18,10 +18,12 @@ use crate::app::{AppError, Environment, Exit, Invocation, command, saved};
 use crate::cache::{Caches, Limits};
 use crate::engine::{Engine, Secret};
 use crate::exec::{self, Host, Summary, WORKSPACE_LABEL};
+use crate::graph::Graph;
 use crate::history::{self, Ended, Run};
 use crate::manifest::Manifest;
 use crate::plan::{Plan, Saved, size};
 use crate::report::{Event, Observer};
+use crate::step::Address;
 use crate::workspace::Lock;
 
 /// Who approves a plan.
@@ -260,7 +262,7 @@ impl Work {
         let summary = exec::apply(apply, &mut journal, feedback.observer()).await;
         engine.settle().await;
         let summary = summary?;
-        let remembered = remembered(run, began, &summary, journal.manifest());
+        let remembered = remembered(run, began, (&summary, &graph), journal.manifest());
         workspace.remember(&lock, &remembered.to_line(), RUNS_REMEMBERED)?;
         if let Some(text) = tended
             .filter(|_| !summary.interrupted)
@@ -299,13 +301,17 @@ fn tend(caches: &Caches) -> Option<String> {
 }
 
 /// What the history keeps of a run.
-fn remembered(run: String, began: SystemTime, summary: &Summary, manifest: &Manifest) -> Run {
+fn remembered(
+    run: String,
+    began: SystemTime,
+    (summary, graph): (&Summary, &Graph),
+    manifest: &Manifest,
+) -> Run {
     let since = |earlier| began.duration_since(earlier).unwrap_or_default();
-    let records = summary.restored.iter().chain(&summary.ran);
-    let mut steps: Vec<_> = records
-        .filter_map(|step| manifest.record(step).cloned())
-        .collect();
-    steps.sort_by(|a, b| (a.started, &a.step).cmp(&(b.started, &b.step)));
+    let ended = |step: &Address| summary.ran.contains(step) || summary.restored.contains(step);
+    let steps = graph.steps().map(|step| &step.address);
+    let records = steps.filter(|step| ended(step));
+    let steps = records.filter_map(|step| manifest.record(step).cloned());
     Run {
         version: history::VERSION,
         run,
@@ -318,7 +324,7 @@ fn remembered(run: String, began: SystemTime, summary: &Summary, manifest: &Mani
         } else {
             Ended::Failed
         },
-        steps,
+        steps: steps.collect(),
         skipped: summary.skipped.clone(),
         failed: summary.failed.clone(),
         removed: summary.removed.clone(),

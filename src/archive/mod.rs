@@ -19,5 +19,5 @@ use std::io::{self, Write};
 /// A writer of an archive, called once, on a thread that may block.
 pub type TarWriter = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
-pub use pack::{pack_files, pack_tree};
+pub use pack::{header, pack_files, pack_tree};
 pub use unpack::{ArchiveError, Limits, Strip, unpack};

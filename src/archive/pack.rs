@@ -107,6 +107,20 @@ pub fn pack_files(files: Vec<(String, Vec<u8>, u32)>, epoch: u64) -> TarWriter {
     })
 }
 
+/// Returns the header of an entry that belongs to root, without its name.
+pub fn header(kind: EntryType, mode: u32, size: u64, epoch: u64) -> io::Result<Header> {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_username("root")?;
+    header.set_groupname("root")?;
+    header.set_mtime(epoch);
+    header.set_size(size);
+    Ok(header)
+}
+
 fn checked(path: &str) -> io::Result<RelPath> {
     RelPath::new(path).map_err(|error| {
         let message = format!("`{}` cannot be packed: {error}", path.escape_debug());
@@ -133,16 +147,7 @@ impl<'a> Pack<'a> {
     }
 
     fn header(&self, kind: EntryType, mode: u32, size: u64) -> io::Result<Header> {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_username("root")?;
-        header.set_groupname("root")?;
-        header.set_mtime(self.epoch);
-        header.set_size(size);
-        Ok(header)
+        header(kind, mode, size, self.epoch)
     }
 
     fn directory(&mut self, name: &str) -> io::Result<()> {

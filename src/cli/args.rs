@@ -4,7 +4,7 @@ mod cache;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::cache::{CacheArgs, CacheCommand};
 use crate::app::{AppError, Engines, Places};
@@ -19,12 +19,27 @@ Exit status: 0 done or nothing to do, 1 a step failed, 2 there are changes (plan
 #[command(
     name = "builder",
     version,
-    after_help = EXITS,
-    override_usage = "builder <COMMAND>\n       builder --config <CONFIG> <SOURCE> <WORKSPACE>    (applies without asking)"
+    after_help = bare_and_exits(),
+    override_usage = "builder <COMMAND>\n       builder [OPTIONS] --config <CONFIG> <SOURCE> <WORKSPACE>"
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Tells of the form without a command, whose options the help of the commands has no place for.
+fn bare_and_exits() -> String {
+    let bare = Bare::command();
+    let options: Vec<String> = bare
+        .get_arguments()
+        .filter(|option| !option.is_hide_set() && !option.is_required_set())
+        .filter_map(|option| Some(format!("--{}", option.get_long()?)))
+        .collect();
+    format!(
+        "Without a command, builder applies and does not ask. Its options are then those of apply: \
+         {}.\n\n{EXITS}",
+        options.join(", ")
+    )
 }
 
 /// The bare form: applies without asking.

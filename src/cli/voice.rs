@@ -174,6 +174,7 @@ fn report(error: AppError, fancy: bool) -> String {
             // The mistakes speak for themselves; a heading above them would be one more thing to read.
             for mistake in errors.mistakes() {
                 let _ = handler.render_report(&mut text, mistake);
+                text.push('\n');
             }
             let count = errors.mistakes().len();
             let noun = if count == 1 { "mistake" } else { "mistakes" };

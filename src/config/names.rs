@@ -169,6 +169,9 @@ pub enum BadName {
     /// A unit stands where systemd looks for units.
     #[error("a unit, which needs more than a file")]
     Unit,
+    /// Every package has a file of its own there.
+    #[error("a file that the package has anyway")]
+    Written,
     /// A port is no number from 1 to 65535.
     #[error("not a number from 1 to 65535")]
     Port,

@@ -1,4 +1,4 @@
-//! Copying the source, and writing rendered files.
+//! Copying the source, and writing rendered files: the dockerfiles of both kinds of images.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,21 +40,30 @@ pub(super) async fn run(host: &Arc<Host>, job: &Job, copy: &Copy) -> Result<Prod
     })
 }
 
-/// Writes a rendered file, staged first.
+/// Writes a rendered file.
 pub(super) fn render(host: &Arc<Host>, job: &Job, render: &Render) -> Result<Produced, StepError> {
+    document(host, job, &render.path, render.text.clone())
+}
+
+/// Leaves a text at `path`, staged first.
+pub(super) fn document(
+    host: &Arc<Host>,
+    job: &Job,
+    path: &RelPath,
+    text: String,
+) -> Result<Produced, StepError> {
     let staging = host.workspace.staging(&job.step.address)?;
-    let name =
-        RelPath::new(render.path.file_name()).expect("a file name is a path of one component");
-    Workspace::at(staging.clone()).write(&name, render.text.as_bytes())?;
-    let digest = Digest::of(render.text.as_bytes());
+    let name = RelPath::new(path.file_name()).expect("a file name is a path of one component");
+    Workspace::at(staging.clone()).write(&name, text.as_bytes())?;
+    let digest = Digest::of(text.as_bytes());
     let entry = Entry::File {
         digest,
         executable: false,
     };
     Ok(Produced {
-        files: BTreeMap::from([(render.path.clone(), (staging.join(&name), entry))]),
+        files: BTreeMap::from([(path.clone(), (staging.join(&name), entry))]),
         facets: BTreeMap::from([(Facet::Document, Input::Document(digest))]),
-        objects: vec![(digest, render.text.clone())],
+        objects: vec![(digest, text)],
         ..Produced::default()
     })
 }

@@ -17,7 +17,7 @@ use crate::exec::{Host, Job, Produced, StepError, blocking};
 use crate::package::{
     Notice, Package, PackageError, PackageFile, PackageLink, Scripts, Service, Unit, Written,
 };
-use crate::package::{deb, rpm, version};
+use crate::package::{deb, person, rpm, version};
 use crate::step::package::PackageStep;
 use crate::step::{Facet, Input, fingerprint_key};
 use crate::tree::{Entry, RelPath};
@@ -25,9 +25,6 @@ use crate::workspace::SOURCE;
 
 pub(super) use previous::{keep_previous, previous};
 use requires::{distribution_suffix_of, requires};
-
-/// Who answers for a package of which nobody says who does.
-const NOBODY: &str = "Unknown maintainer <unknown@localhost>";
 
 pub(super) async fn run(
     host: &Arc<Host>,
@@ -50,7 +47,8 @@ pub(super) async fn run(
             package.revision
         ));
     }
-    for warning in before.warnings(&package.version)? {
+    let warnings = before.warnings(&package.version)?;
+    for warning in warnings.into_iter().chain(deb::lints(&package)) {
         (job.log)(&format!("warning: {warning}"));
     }
 
@@ -182,6 +180,7 @@ fn describe(host: &Host, step: &PackageStep, known: &Known) -> Result<Package, S
     let compiled = known.dependencies.elf || known.application.elf;
     let mut packed = Vec::new();
     for (path, from) in files {
+        collides(path, &prefix, &known.application.scripts)?;
         let bytes = read(from)?;
         let executable = bytes.starts_with(b"#!");
         packed.push(PackageFile {
@@ -211,18 +210,13 @@ fn describe(host: &Host, step: &PackageStep, known: &Known) -> Result<Package, S
             .clone()
             .or_else(|| distribution_suffix_of(&known.facts)),
         machine: compiled.then(|| known.facts.architecture.clone()),
-        summary: if metadata.summary.is_empty() {
-            known.name.clone()
-        } else {
-            metadata.summary.clone()
-        },
+        summary: metadata.summary.clone(),
         description: metadata.description.clone(),
-        homepage: metadata.homepage.clone(),
+        homepage: metadata.homepage.clone().filter(|page| is_page(page)),
         license: metadata.license.clone(),
         maintainer: maintainer
             .clone()
-            .or_else(|| metadata.maintainer.clone())
-            .unwrap_or_else(|| NOBODY.to_owned()),
+            .unwrap_or_else(|| person::maintainer(metadata.maintainer.as_deref())),
         section: section.clone().unwrap_or_else(|| "python".to_owned()),
         requires: Vec::new(),
         prefix: prefix.clone(),
@@ -258,6 +252,38 @@ fn describe(host: &Host, step: &PackageStep, known: &Known) -> Result<Package, S
             .collect(),
         epoch: step.epoch,
     })
+}
+
+/// Refuses a further file that lies where a command goes, or in another package's folder: neither
+/// the commands nor the name of the package are known before the wheel is.
+fn collides(path: &str, prefix: &str, scripts: &[String]) -> Result<(), PackageError> {
+    let command = path.strip_prefix("/usr/bin/");
+    let taken = command.is_some_and(|name| scripts.iter().any(|script| script == name));
+    let foreign = path.starts_with("/opt/") && !path.starts_with(&format!("{prefix}/"));
+    let (what, help) = match (taken, foreign) {
+        (true, _) => (
+            format!(
+                "`files` in .build.yml puts a file at {path}, where a command of the project is"
+            ),
+            "choose another path, or give the command another name in the project".to_owned(),
+        ),
+        (_, true) => (
+            format!(
+                "`files` in .build.yml puts a file at {path}, which is not in the package's own directory of /opt"
+            ),
+            format!(
+                "write it below {prefix}, or set `name` in .build.yml to what the directory is called"
+            ),
+        ),
+        (false, false) => return Ok(()),
+    };
+    Err(PackageError::Value { what, help })
+}
+
+/// Whether a project's page is one that a field of a package can name.
+fn is_page(text: &str) -> bool {
+    let web = text.starts_with("https://") || text.starts_with("http://");
+    web && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 fn write(
@@ -298,4 +324,35 @@ fn write(
         rpm::sign(place, key)?;
     }
     Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_in_the_place_of_a_command_or_of_another_package_is_refused() {
+        let check = |path: &str| {
+            let error = collides(path, "/opt/shop", &["shop".to_owned()]).err();
+            error.map(|error| error.to_string())
+        };
+        for fine in [
+            "/usr/bin/shopping",
+            "/opt/shop/x",
+            "/etc/shop",
+            "/usr/lib/shop",
+        ] {
+            assert_eq!(check(fine), None, "{fine}");
+        }
+        let taken = check("/usr/bin/shop").unwrap_or_default();
+        assert!(
+            taken.ends_with("at /usr/bin/shop, where a command of the project is"),
+            "{taken}"
+        );
+        let foreign = check("/opt/shopping/x").unwrap_or_default();
+        assert!(
+            foreign.contains("not in the package's own directory"),
+            "{foreign}"
+        );
+    }
 }

@@ -6,16 +6,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::digest::Digest;
 use crate::engine::{BuildImage, TarWriter};
 use crate::exec::knowledge::{self, Known};
-use crate::exec::{Host, Job, Produced, StepError};
+use crate::exec::{CA_PATH, Host, Job, Produced, StepError, ca_variables, copy};
 use crate::manifest::BuiltImage;
 use crate::step::runtime::{RUNTIME_TEMPLATE, RuntimeDockerfile, RuntimeImageStep};
-use crate::step::{Facet, Input, short_image};
+use crate::step::short_image;
 use crate::template::{self, RuntimeNames};
-use crate::tree::{Entry, RelPath};
-use crate::workspace::Workspace;
 
 /// The user of a runtime image: numeric, so that Kubernetes can see that it is not root.
 const USER: &str = "10001:10001";
@@ -98,25 +95,7 @@ pub(super) fn dockerfile(
     };
     let text = template::runtime_dockerfile(RUNTIME_TEMPLATE, &names)
         .map_err(|error| StepError::Bug(format!("the runtime template: {error}")))?;
-    let staging = host.workspace.staging(&job.step.address)?;
-    let name = RelPath::new(step.path.file_name()).expect("a file name is a path of one component");
-    Workspace::at(staging.clone()).write(&name, text.as_bytes())?;
-    let digest = Digest::of(text.as_bytes());
-    Ok(Produced {
-        files: BTreeMap::from([(
-            step.path.clone(),
-            (
-                staging.join(&name),
-                Entry::File {
-                    digest,
-                    executable: false,
-                },
-            ),
-        )]),
-        facets: BTreeMap::from([(Facet::Document, Input::Document(digest))]),
-        objects: vec![(digest, text)],
-        ..Produced::default()
-    })
+    copy::document(host, job, &step.path, text)
 }
 
 pub(super) async fn image(
@@ -154,6 +133,14 @@ pub(super) async fn image(
             knowledge::content(host, job, &step.installed.venv)?,
         ),
     ];
+    let ca_bundle = host.ca_bundle(&job.step.address);
+    let mut args = host.proxies.clone();
+    let dockerfile = if ca_bundle.is_empty() || !dockerfile.contains(CA_PATH) {
+        dockerfile
+    } else {
+        args.extend(ca_variables());
+        trusting(&dockerfile)
+    };
     let name = host.image_name(&step.repository, &step.tag);
     let mut labels = host.labels(&job.step.address);
     labels.insert(
@@ -162,9 +149,9 @@ pub(super) async fn image(
     );
     let request = BuildImage {
         tag: name.clone(),
-        context: context(dockerfile, archives),
+        context: context(dockerfile, ca_bundle, archives),
         labels,
-        args: host.proxies.clone(),
+        args,
     };
     let built = host.engine.build_image(request, &job.call()).await?;
     for tag in &step.tags {
@@ -178,12 +165,34 @@ pub(super) async fn image(
     })
 }
 
-/// Packs a dockerfile and archives, which stay archives: `ADD` unpacks them into a layer each.
+/// Has a dockerfile take the CA bundle before it installs packages, which removes it again.
+///
+/// The rendered dockerfile does not name it, since bundles enter no key: without one, no layer of the
+/// image knows that there could have been one.
+fn trusting(dockerfile: &str) -> String {
+    let mut text = String::new();
+    for line in dockerfile.lines() {
+        text.push_str(&format!("{line}\n"));
+        if line.starts_with("FROM ") {
+            text.push_str(&format!("COPY ca-bundle.crt {CA_PATH}\n"));
+            for variable in template::CA_VARIABLES {
+                text.push_str(&format!("ARG {variable}\n"));
+            }
+        }
+    }
+    text
+}
+
+/// Packs a dockerfile, the CA bundle and archives, which stay archives: `ADD` unpacks them into a layer each.
 #[expect(
     clippy::disallowed_methods,
     reason = "the archives are read from the workspace"
 )]
-fn context(dockerfile: String, archives: [(&'static str, PathBuf); 2]) -> TarWriter {
+fn context(
+    dockerfile: String,
+    ca_bundle: Vec<u8>,
+    archives: [(&'static str, PathBuf); 2],
+) -> TarWriter {
     Box::new(move |out: &mut dyn Write| -> io::Result<()> {
         let mut tar = tar::Builder::new(out);
         let mut add = |name: &str, size: u64, data: &mut dyn io::Read| {
@@ -199,6 +208,13 @@ fn context(dockerfile: String, archives: [(&'static str, PathBuf); 2]) -> TarWri
             dockerfile.len() as u64,
             &mut dockerfile.as_bytes(),
         )?;
+        if !ca_bundle.is_empty() {
+            add(
+                "ca-bundle.crt",
+                ca_bundle.len() as u64,
+                &mut ca_bundle.as_slice(),
+            )?;
+        }
         for (name, path) in archives {
             let mut file = fs::File::open(path)?;
             let size = file.metadata()?.len();

@@ -9,6 +9,7 @@ mod archive;
 mod changelog;
 mod control;
 mod copyright;
+mod licenses;
 mod overrides;
 mod payload;
 mod scripts;
@@ -112,10 +113,11 @@ pub fn write(
     }
     let doc = format!("/usr/share/doc/{}", package.name);
     let copyright = copyright::copyright(package, &payload);
+    let dated = copyright::states_a_year(&copyright);
     payload.file(&format!("{doc}/copyright"), copyright.into_bytes())?;
     let changelog = changelog::changelog(package, &version)?;
     payload.file(&format!("{doc}/changelog.Debian.gz"), changelog)?;
-    let overrides = overrides::overrides(package, &payload);
+    let overrides = overrides::overrides(package, &payload, dated);
     let path = format!("/usr/share/lintian/overrides/{}", package.name);
     payload.file(&path, overrides.into_bytes())?;
 

@@ -2,6 +2,7 @@
 
 pub mod deb;
 pub mod elf;
+pub mod person;
 pub mod prose;
 pub mod rpm;
 

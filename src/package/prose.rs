@@ -1,44 +1,11 @@
 //! What a package says of itself, out of a project's summary and README.
 
-/// The longest synopsis that fits lists of packages.
-const SYNOPSIS: usize = 80;
+mod synopsis;
 
-/// A summary as one line that does not begin with the package's name or end in a full stop.
-///
-/// What is longer than 80 characters ends at a word, in `…`. A project without a summary gets a
-/// sentence that is true of every package.
-pub fn synopsis(name: &str, summary: &str) -> String {
-    let line = collapsed(summary);
-    let line = without_name(name, &line).trim_end_matches('.').trim_end();
-    if line.is_empty() {
-        return format!("Python application {name}");
-    }
-    if line.chars().count() <= SYNOPSIS {
-        return line.to_owned();
-    }
-    let room: String = line.chars().take(SYNOPSIS - 1).collect();
-    let whole = room.rfind(' ').map_or(room.as_str(), |at| &room[..at]);
-    format!("{}…", whole.trim_end_matches([',', ';', ':', '-', ' ']))
-}
+pub use synopsis::synopsis;
 
-/// `shop: sells things`, `shop - sells things` and `Shop is a thing` without the name.
-fn without_name<'a>(name: &str, line: &'a str) -> &'a str {
-    let Some(start) = line.get(..name.len()) else {
-        return line;
-    };
-    if !start.eq_ignore_ascii_case(name) {
-        return line;
-    }
-    let rest = &line[name.len()..];
-    for between in [
-        ": ", " - ", " – ", " — ", " is an ", " is a ", " is the ", " ",
-    ] {
-        if let Some(rest) = rest.strip_prefix(between) {
-            return rest;
-        }
-    }
-    if rest.is_empty() { rest } else { line }
-}
+/// What a line of a description should not begin with.
+const MARKS: [char; 3] = ['.', '-', '*'];
 
 /// The first paragraph of a README that is prose, as plain text in one line.
 ///
@@ -235,15 +202,29 @@ fn collapsed(text: &str) -> String {
 }
 
 /// Lines of at most `width` characters; a longer word has a line of its own.
+///
+/// No line but the first begins with `.`, `-` or `*`, which control files and lists have for
+/// themselves: such a word stays with the one before it.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+    let mut units: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
+        match units.last_mut() {
+            Some(unit) if word.starts_with(MARKS) => {
+                unit.push(' ');
+                unit.push_str(word);
             }
-            _ => lines.push(word.to_owned()),
+            _ => units.push(word.to_owned()),
+        }
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for unit in units {
+        let count = unit.chars().count();
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + count <= width => {
+                line.push(' ');
+                line.push_str(&unit);
+            }
+            _ => lines.push(unit),
         }
     }
     lines
@@ -252,25 +233,6 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_synopsis_is_one_line_without_the_name() {
-        for (summary, line) in [
-            ("Sells things.", "Sells things"),
-            ("shop: sells\n  things", "sells things"),
-            ("Shop is a small service", "small service"),
-            ("shopping for all", "shopping for all"),
-            ("", "Python application shop"),
-            ("shop", "Python application shop"),
-        ] {
-            assert_eq!(synopsis("shop", summary), line);
-        }
-        let long = synopsis("shop", &"words and more, ".repeat(8));
-        assert!(
-            long.chars().count() <= 80 && long.ends_with("words and…"),
-            "{long}"
-        );
-    }
 
     #[track_caller]
     fn check(readme: &str, expected: &str) {
@@ -334,6 +296,7 @@ mod tests {
             wrapped("a bb ccc dddddd e", 4),
             ["a bb", "ccc", "dddddd", "e"]
         );
+        assert_eq!(wrapped("all on .NET - or", 9), ["all", "on .NET -", "or"]);
     }
 
     proptest::proptest! {
@@ -342,7 +305,7 @@ mod tests {
             text in "([a-c é\u{0}\n#*_`:<>\\[\\]()!|.=-]|https://x|shop|\\.\\. |```){0,60}"
         ) {
             let line = synopsis("shop", &text);
-            proptest::prop_assert!(!line.is_empty() && line.chars().count() <= SYNOPSIS);
+            proptest::prop_assert!(!line.is_empty() && line.chars().count() <= 80);
             for line in paragraph(&text).into_iter().chain([line]) {
                 proptest::prop_assert!(!line.contains(char::is_control), "{line:?}");
             }

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 use ::rpm::{BuildConfig, CompressionWithLevel, PackageBuilder, Timestamp};
 
+use super::prose::synopsis;
 use super::{Package, PackageError, Written};
 
 pub use sign::sign;
@@ -69,7 +70,11 @@ pub fn write(
     })?;
 
     let license = package.license.as_deref().unwrap_or(NO_LICENSE);
-    let (summary, description) = prose::prose(&package.summary, &package.description);
+    let summary = match package.summary.trim() {
+        "" => synopsis(&package.name, ""),
+        summary => summary.to_owned(),
+    };
+    let (summary, description) = prose::prose(&summary, &package.description);
     let mut builder = PackageBuilder::new(&package.name, &evr.version, license, arch, &summary);
     let compression = options
         .compression

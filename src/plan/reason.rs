@@ -316,11 +316,14 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Lists names as a sentence does.
+/// Lists names as a sentence does: all of a few; of many, two and how many more there are.
 fn listed(names: &[String], last: &str) -> String {
     match names {
         [] => String::new(),
         [name] => name.clone(),
+        [first, second, _, rest @ ..] if names.len() > NAMED => {
+            format!("{first}, {second} {last} {} more", rest.len() + 1)
+        }
         [names @ .., name] => format!("{} {last} {name}", names.join(", ")),
     }
 }

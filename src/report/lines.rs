@@ -48,7 +48,8 @@ pub(super) fn failure(step: &str, error: &Failure) -> Vec<String> {
 impl<W: Write + Send> Observer for PlainLines<W> {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Started { .. } => {}
+            // Apart from the plan above, and from the answer to it.
+            Event::Started { .. } => self.line(""),
             Event::StepStarted { step, summary } => self.line(&format!("{step}: {summary}")),
             Event::StepLine { step, line } => {
                 if self.verbose {

@@ -123,6 +123,14 @@ impl Step {
         }
     }
 
+    /// Says the same without what an engine has to be asked for: whether an image is there.
+    pub fn title(&self) -> String {
+        match &self.kind {
+            Kind::Probe(probe) => probe.title(),
+            _ => self.summary(),
+        }
+    }
+
     /// Names the kind, for records and machine-readable output.
     pub fn kind_name(&self) -> &'static str {
         match &self.kind {

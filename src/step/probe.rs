@@ -48,12 +48,12 @@ impl Probe {
             .collect()
     }
 
+    pub(super) fn title(&self) -> String {
+        format!("probe {}", self.image.as_str())
+    }
+
     pub(super) fn summary(&self) -> String {
-        let verb = if self.id.is_some() {
-            "probe"
-        } else {
-            "pull and probe"
-        };
-        format!("{verb} {}", self.image.as_str())
+        let pull = if self.id.is_some() { "" } else { "pull and " };
+        format!("{pull}{}", self.title())
     }
 }

@@ -43,6 +43,7 @@ fn an_approved_apply_makes_the_wheelhouse() {
 
     Plan: 6 to run.
     --- stderr
+
     deb.base: probe base-12
     deb.base: done in 0.0s
     deb.dockerfile: render deb-builder.dockerfile
@@ -90,6 +91,7 @@ fn the_bare_form_applies_without_asking() {
 
     Plan: 6 to run.
     --- stderr
+
     deb.base: probe base-12
     deb.base: done in 0.0s
     deb.dockerfile: render deb-builder.dockerfile
@@ -125,6 +127,7 @@ fn an_edit_that_no_wheel_has_leaves_the_rest_alone() {
 
     Plan: 2 to run, 1 may run, 3 up to date.
     --- stderr
+
     source: copy 5 files
     source: done in 0.0s
     deb.wheel: build the project's wheel
@@ -149,6 +152,7 @@ fn another_requirement_takes_the_place_of_the_old_one() {
 
     Plan: 2 to run, 1 may run, 3 up to date.
     --- stderr
+
     source: copy 5 files
     source: done in 0.0s
     deb.wheel: build the project's wheel
@@ -189,6 +193,7 @@ fn a_flavour_that_is_wanted_no_more_goes_with_all_that_it_left() {
 
     Plan: 2 to run, 1 may run, 5 to remove, 3 up to date.
     --- stderr
+
     source: copy 5 files
     source: done in 0.0s
     deb.wheel: build the project's wheel
@@ -229,6 +234,7 @@ fn a_verbose_apply_says_what_the_steps_say() {
 
     Plan: 1 to run, 5 up to date.
     --- stderr
+
     deb.dependencies: build the wheels of all dependencies
     deb.dependencies | $ python -m pip wheel --no-cache-dir --use-pep517 --requirement /build/pip/metadata.txt
     deb.dependencies: done in 0.0s, same bytes as before

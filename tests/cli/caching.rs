@@ -68,6 +68,7 @@ fn a_fresh_workspace_restores_all_but_the_copy_and_its_wheels_are_the_same() {
 
     Plan: 1 to run, 5 to restore.
     --- stderr
+
     deb.base: restore: probe base-12
     deb.base: restored from the local cache in 0.0s
     deb.dockerfile: restore: render deb-builder.dockerfile
@@ -305,20 +306,20 @@ fn the_history_tells_runs_wheels_and_what_a_step_was_made_from() {
     assert!(output.ends_with("[exit 0]"), "{output}");
     assert_snapshot!(sandbox.exactly("history one"), @"
     [RUN]  done in 0.0s
-      deb.dependencies  restored from the local cache in 0.0s
+      source  ran in 0.0s
       deb.wheel  restored from the local cache in 0.0s
-      source  ran in 0.0s
+      deb.dependencies  restored from the local cache in 0.0s
     [RUN]  done in 0.0s
-      deb.dependencies  ran in 0.0s
-      deb.wheel  ran in 0.0s
       source  ran in 0.0s
+      deb.wheel  ran in 0.0s
+      deb.dependencies  ran in 0.0s
     [RUN]  done in 0.0s
       deb.base  ran in 0.0s
-      deb.dependencies  ran in 0.0s
       deb.dockerfile  ran in 0.0s
       deb.image  ran in 0.0s
-      deb.wheel  ran in 0.0s
       source  ran in 0.0s
+      deb.wheel  ran in 0.0s
+      deb.dependencies  ran in 0.0s
     [exit 0]
     ");
     assert_snapshot!(sandbox.exactly("history --wheel URLLIB3 one"), @"

@@ -111,10 +111,10 @@ fn the_graph_is_printed_as_dot_without_an_engine_or_a_workspace() {
     digraph builder {
         rankdir = LR;
         node [shape = box];
-        "deb-trixie.base" [label = "deb-trixie.base\npull and probe base-13"];
+        "deb-trixie.base" [label = "deb-trixie.base\nprobe base-13"];
         "deb-trixie.dockerfile" [label = "deb-trixie.dockerfile\nrender deb-trixie-builder.dockerfile"];
         "deb-trixie.image" [label = "deb-trixie.image\nbuild image builder/shop:deb-trixie"];
-        "deb.base" [label = "deb.base\npull and probe base-12"];
+        "deb.base" [label = "deb.base\nprobe base-12"];
         "deb.dockerfile" [label = "deb.dockerfile\nrender deb-builder.dockerfile"];
         "deb.image" [label = "deb.image\nbuild image builder/shop:deb"];
         "source" [label = "source\ncopy 6 files"];
@@ -152,7 +152,7 @@ fn invalid_files_are_reported_with_every_mistake() {
         "project/.build.yml",
         "deb:\n  dependencies:\n    build: [a b]\nrpm:\n",
     );
-    assert_snapshot!(sandbox.exactly("validate --config config.yml project"), @r"
+    assert_snapshot!(sandbox.exactly("validate --config config.yml project"), @"
     --- stderr
     builder::config::bad_name
 
@@ -165,6 +165,7 @@ fn invalid_files_are_reported_with_every_mistake() {
      4 │ rpm:
        ╰────
       help: write each package as an entry of its own: `[libffi-dev, libssl-dev]`
+
     builder::config::unknown_flavour
 
       × unknown flavour `rpm`
@@ -175,6 +176,7 @@ fn invalid_files_are_reported_with_every_mistake() {
        ·  ╰── not in config.yml
        ╰────
       help: flavours of config.yml: deb, deb-trixie
+
     2 mistakes in the configuration
     [exit 3]
     ");
@@ -211,7 +213,7 @@ fn help_and_version_go_to_the_standard_output() {
     changed
 
     Usage: builder <COMMAND>
-           builder --config <CONFIG> <SOURCE> <WORKSPACE>    (applies without asking)
+           builder [OPTIONS] --config <CONFIG> <SOURCE> <WORKSPACE>
 
     Commands:
       plan      Show what an apply would do, and why
@@ -231,6 +233,10 @@ fn help_and_version_go_to_the_standard_output() {
     Options:
       -h, --help     Print help
       -V, --version  Print version
+
+    Without a command, builder applies and does not ask. Its options are then those
+    of apply: --build-file, --docker-host, --cache-dir, --no-cache, --jobs, --json,
+    --json-into, --verbose.
 
     Exit status: 0 done or nothing to do, 1 a step failed, 2 there are changes (plan
     --detailed-exitcode), 3 wrong configuration or command line, 4 no engine, 5 a

@@ -61,6 +61,7 @@ fn a_failed_step_shows_its_log_and_lets_its_siblings_finish() {
 
     Plan: 2 to run, 9 up to date.
     --- stderr
+
     deb.wheel: build the project's wheel
     deb.wheel: done in 0.0s
     deb.dependencies: build the wheels of all dependencies

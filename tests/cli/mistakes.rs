@@ -6,14 +6,14 @@ use crate::sandbox::Sandbox;
 
 #[test]
 fn a_mistyped_command_is_answered_with_the_nearest() {
-    assert_snapshot!(Sandbox::new().run("aply"), @r"
+    assert_snapshot!(Sandbox::new().run("aply"), @"
     --- stderr
     error: unrecognized subcommand 'aply'
 
       tip: a similar subcommand exists: 'apply'
 
     Usage: builder <COMMAND>
-           builder --config <CONFIG> <SOURCE> <WORKSPACE>    (applies without asking)
+           builder [OPTIONS] --config <CONFIG> <SOURCE> <WORKSPACE>
 
     For more information, try '--help'.
     [exit 3]

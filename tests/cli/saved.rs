@@ -60,6 +60,7 @@ fn a_saved_plan_is_carried_out_without_asking_and_once() {
 
     Plan: 2 to run, 1 may run, 3 up to date.
     --- stderr
+
     source: copy 6 files
     source: done in 0.0s
     deb.wheel: build the project's wheel

@@ -40,13 +40,14 @@ fn a_flavour_is_a_target_too() {
 #[test]
 fn a_target_alone_is_applied_and_the_rest_waits_for_the_next_apply() {
     let sandbox = Sandbox::new();
-    assert_snapshot!(sandbox.run("apply --auto-approve --jobs 1 --target deb.base"), @r"
+    assert_snapshot!(sandbox.run("apply --auto-approve --jobs 1 --target deb.base"), @"
       + deb.base  probe base-12
 
       + runs for the first time
 
     Plan: 1 to run.
     --- stderr
+
     deb.base: probe base-12
     deb.base: done in 0.0s
     1 ran in 0.0s
@@ -77,6 +78,7 @@ fn a_replaced_step_runs_and_what_reads_it_waits_for_its_bytes() {
 
     Plan: 1 to run, 1 may run, 4 up to date.
     --- stderr
+
     deb.wheel: build the project's wheel
     deb.wheel: done in 0.0s, same bytes as before
     deb.dependencies: skipped, what it reads stayed the same

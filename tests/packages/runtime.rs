@@ -1,11 +1,12 @@
 //! The runtime image: what is in it, who it runs as, and that it serves.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::site::{BASE, Site, docker, finish};
+use crate::site::{BASE, Site, docker, finish, image};
 
 /// The project's file for an image alone.
 const WEB: &str = "web:\n  image:\n    ports: [\"8080\"]\n    command: [--host, 0.0.0.0]\n";
@@ -131,4 +132,46 @@ fn several_console_scripts_want_an_entry_point_and_the_error_says_how() {
     assert!(config.contains("PLATFORM=9 and 3/4"), "{config}");
     let ended = finish(Command::new("docker").args(["run", "--rm", &image, "--help"]));
     ended.ends_with(0);
+}
+
+#[test]
+fn the_certificate_authorities_of_the_operator_reach_the_build_and_not_the_image() {
+    // A base whose installer notes which bundle the environment names, and what is in it.
+    let mut keeper = Site::new();
+    let base = image(
+        &mut keeper,
+        "noting",
+        &format!(
+            "FROM {BASE}\nCOPY noting /usr/local/bin/noting\nRUN chmod 755 /usr/local/bin/noting\n\
+             ENV INSTALLER=\"$PKG_INSTALL\" PKG_INSTALL=/usr/local/bin/noting\n"
+        ),
+        &[(
+            "noting",
+            b"#!/bin/sh\nsed -n 1p \"$SSL_CERT_FILE\" > /noted\nexec $INSTALLER \"$@\"\n".to_vec(),
+        )],
+    );
+    let site = Site::with("station").config(&format!(
+        "web:\n  base_image: {BASE}\n  runtime_image: {base}\n  ca_bundle: ca.pem\n"
+    ));
+    site.write(".build.yml", WEB);
+    let trusted = std::env::var("SSL_CERT_FILE").ok();
+    let trusted = trusted.and_then(|path| fs::read_to_string(path).ok());
+    let bundle = format!("# of the operator\n{}", trusted.unwrap_or_default());
+    fs::write(site.path("ca.pem"), bundle).expect("the bundle is written");
+    site.built();
+    let image = runtime(&site, "web");
+    let run = [
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--entrypoint",
+        "sh",
+        &image,
+        "-c",
+    ];
+    let script = "cat /noted; ls -d /build; env | grep -c ca-bundle";
+    let ended = finish(Command::new("docker").args(run).arg(script));
+    assert_eq!(ended.out, "# of the operator\n0\n", "{}", ended.err);
+    assert!(ended.err.contains("'/build'"), "{}", ended.err);
 }

@@ -174,6 +174,9 @@ impl Kind {
                 "use letters, digits and `._+@:=,~^-`: `/etc/shop/shop.toml`"
             }
             (Self::Destination, BadName::Administrator) => "write it below `/usr`, or `/opt`",
+            (Self::Destination, BadName::Written) => {
+                "remove it: it is made of the licences in the wheels and of the version; a file of another name in the package's folder below /usr/share/doc is fine"
+            }
             (Self::Destination, BadName::Merged) => "write `/usr` before it",
             (Self::Destination, BadName::Unit) => {
                 "list the file under `systemd`: `units: [deploy/shop.service]`"

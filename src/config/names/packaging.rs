@@ -162,12 +162,29 @@ pub fn destination(text: &str) -> Result<String, BadName> {
     if !(own || free) || taken.into_iter().any(|taken| below(taken) || text == taken) {
         return Err(BadName::Place);
     }
+    if is_written(text) {
+        return Err(BadName::Written);
+    }
     let unit = { text.rsplit_once('/') }.is_some_and(|(directory, name)| {
         directory.ends_with("/systemd/system") && unit(name).is_ok()
     });
     match unit {
         true => Err(BadName::Unit),
         false => Ok(text.to_owned()),
+    }
+}
+
+/// Tells whether the writers of packages put a file there themselves: the copyright and the changelog
+/// of a deb with its folder, lintian's overrides, and the licences of an rpm.
+fn is_written(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').skip(1).collect();
+    match parts.as_slice() {
+        ["usr", "share", "doc", _] => true,
+        ["usr", "share", "doc", _, name] => ["copyright", "changelog.Debian.gz"].contains(name),
+        ["usr", "share", "lintian", "overrides", ..] => true,
+        ["usr", "share", "licenses", _] => true,
+        ["usr", "share", "licenses", _, name] => name.ends_with(".txt"),
+        _ => false,
     }
 }
 
@@ -315,6 +332,15 @@ mod tests {
         check("/lib/udev/x", Err(BadName::Merged));
         check("/usr/lib/systemd/system/a.service", Err(BadName::Unit));
         check("/etc/systemd/system/a.timer", Err(BadName::Unit));
+        check("/usr/share/doc/shop", Err(BadName::Written));
+        check("/usr/share/doc/shop/copyright", Err(BadName::Written));
+        check(
+            "/usr/share/doc/shop/changelog.Debian.gz",
+            Err(BadName::Written),
+        );
+        check("/usr/share/lintian/overrides/shop", Err(BadName::Written));
+        check("/usr/share/licenses/shop/MIT.txt", Err(BadName::Written));
+        check("/usr/share/doc/shop/README", Ok(()));
         for path in [
             "/opt/shop",
             "/etc",

@@ -9,6 +9,7 @@ use liblzma::write::XzEncoder;
 use tar::{EntryType, Header};
 
 use super::Compression;
+use crate::archive;
 
 /// The level at which dpkg-deb itself compresses by xz.
 const XZ: u32 = 6;
@@ -199,16 +200,7 @@ impl<W: Write> TarWriter<W> {
     }
 
     fn header(&self, kind: EntryType, mode: u32, size: u64) -> io::Result<Header> {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_username("root")?;
-        header.set_groupname("root")?;
-        header.set_mtime(self.epoch);
-        header.set_size(size);
-        Ok(header)
+        archive::header(kind, mode, size, self.epoch)
     }
 
     fn record(&mut self, mut header: Header, size: u64, data: &mut dyn Read) -> io::Result<()> {

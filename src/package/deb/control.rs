@@ -1,6 +1,6 @@
 //! The fields of a package's control file (Policy 5.3), and what they may hold.
 
-use super::super::{Package, PackageError, prose};
+use super::super::{Package, PackageError, person, prose};
 
 /// The width of the lines of a description.
 const WIDTH: usize = 76;
@@ -54,31 +54,20 @@ pub(super) fn check(package: &Package) -> Result<(), PackageError> {
 
 /// What a user should know of a package that can be written none the less.
 ///
-/// A sentence for each of: a maintainer's address that is a placeholder (RFC 2606), and a project
-/// that states neither summary nor licence.
+/// A sentence for each of: a maintainer's address that is a placeholder, and a project that states
+/// neither summary nor licence.
 pub fn lints(package: &Package) -> Vec<String> {
     let mut found = Vec::new();
-    let host = package.maintainer.rsplit('@').next().unwrap_or_default();
-    let host = host.trim_end_matches('>').to_ascii_lowercase();
-    let placeholder = |name: &str| host == name || host.ends_with(&format!(".{name}"));
-    let reserved = [
-        "example.com",
-        "example.org",
-        "example.net",
-        "example",
-        "invalid",
-        "localhost",
-        "localdomain",
-        "test",
-    ];
-    if reserved.into_iter().any(placeholder) {
+    if person::is_placeholder(&package.maintainer) {
         found.push(format!(
-            "the maintainer `{}` is a placeholder: nobody reads mail there",
+            "the maintainer `{}` is a placeholder, at whose address nobody reads mail: name one by \
+             `maintainer`",
             package.maintainer
         ));
     }
     if package.summary.trim().is_empty() {
-        found.push("the project states no summary: its package says only its name".to_owned());
+        found
+            .push("the project states no summary: its package is described by its name".to_owned());
     }
     if package.license.is_none() && package.notices.iter().all(|n| n.license.is_none()) {
         found.push("no licence is stated: the package's copyright file says so".to_owned());
@@ -128,7 +117,15 @@ pub(super) fn control(
     let synopsis = prose::synopsis(&package.name, &package.summary);
     field("Description", &synopsis);
     for line in prose::wrapped(&extended(package, &synopsis), WIDTH) {
-        text.push_str(&format!(" {line}\n"));
+        // What no space divides, such as a long address, goes on in the next line.
+        let mut rest = line.as_str();
+        while let Some((end, _)) = rest.char_indices().nth(WIDTH) {
+            text.push_str(&format!(" {}\n", rest[..end].trim_end()));
+            rest = rest[end..].trim_start_matches(['.', '-', '*', ' ']);
+        }
+        if !rest.is_empty() {
+            text.push_str(&format!(" {rest}\n"));
+        }
     }
     text.push_str(" .\n");
     let place = format!(
@@ -144,7 +141,21 @@ pub(super) fn control(
 
 /// What the README says first, or what there is to say without one; never the synopsis again.
 fn extended(package: &Package, synopsis: &str) -> String {
-    let is_new = |text: &String| text.trim_end_matches('.') != synopsis;
+    let folded = |text: &str| -> String {
+        let letters = text.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let same = |text: &str| {
+        [text, &prose::synopsis(&package.name, text)]
+            .iter()
+            .any(|text| folded(text) == folded(synopsis))
+    };
+    let is_new = |text: &String| {
+        // A line that begins with a full stop has no meaning yet (Policy 5.6.13).
+        let lines = prose::wrapped(text, WIDTH);
+        let first = lines.first().map_or("", String::as_str);
+        !same(text) && !same(first) && !first.starts_with('.')
+    };
     prose::paragraph(&package.description)
         .filter(is_new)
         .unwrap_or_else(|| {
@@ -177,7 +188,13 @@ mod tests {
     #[test]
     fn an_extended_description_is_there_and_not_the_synopsis() {
         let mut package = package();
-        for description in ["", "Sells things.", "# shop"] {
+        for description in [
+            "",
+            "Sells things.",
+            "Shop sells things.",
+            "# shop",
+            ".NET is what it sells.",
+        ] {
             package.description = description.into();
             let text = control(&package, "1", "all", 1);
             assert!(

@@ -3,70 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::super::{Notice, Package};
+use super::licenses;
 use super::payload::Payload;
 
 /// Where the format is described.
 const FORMAT: &str = "https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/";
-
-/// Licences whose text every Debian system has: a name, words that only the whole text has in this
-/// order, and the name below `/usr/share/common-licenses`.
-///
-/// Policy 12.5 wants them referred to, not repeated.
-const COMMON: [(&[&str], &str); 7] = [
-    (
-        &[
-            "apache license",
-            "version 2.0",
-            "terms and conditions for use",
-        ],
-        "Apache-2.0",
-    ),
-    (
-        &["mozilla public license version 2.0", "1. definitions"],
-        "MPL-2.0",
-    ),
-    (
-        &[
-            "gnu lesser general public license",
-            "version 3",
-            "0. additional definitions",
-        ],
-        "LGPL-3",
-    ),
-    (
-        &[
-            "gnu lesser general public license",
-            "version 2.1",
-            "0. this license agreement",
-        ],
-        "LGPL-2.1",
-    ),
-    (
-        &[
-            "gnu general public license",
-            "version 3",
-            "terms and conditions",
-            "0. definitions",
-        ],
-        "GPL-3",
-    ),
-    (
-        &[
-            "gnu general public license",
-            "version 2",
-            "0. this license applies",
-        ],
-        "GPL-2",
-    ),
-    (
-        &[
-            "gnu free documentation license",
-            "version 1.3",
-            "0. preamble",
-        ],
-        "GFDL-1.3",
-    ),
-];
 
 /// A licence as the paragraphs of files name it, with its text.
 struct License {
@@ -115,6 +56,22 @@ pub(super) fn copyright(package: &Package, payload: &Payload) -> String {
     text
 }
 
+/// Whether anything in a copyright file says since when somebody holds the rights, or that nobody
+/// does. What does not is a matter of the wheels: no year can be made up for them.
+pub(super) fn states_a_year(text: &str) -> bool {
+    let year = |rest: &str| {
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    text.lines().map(str::to_lowercase).any(|line| {
+        let marks = ["copyright", "copr.", "©"];
+        let dated = marks
+            .iter()
+            .any(|mark| line.split_once(mark).is_some_and(|(_, rest)| year(rest)));
+        dated || line.contains("public domain") || line.contains("public-domain")
+    })
+}
+
 /// The normalised name of a notice's distribution.
 fn name(notice: &Notice) -> String {
     let name = notice.distribution.split(' ').next().unwrap_or_default();
@@ -158,14 +115,15 @@ fn place(notice: &Notice, payload: &Payload) -> String {
 /// The lines of the texts that name who holds the copyright.
 fn holders(notice: &Notice) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for line in notice.texts.iter().flat_map(|text| text.lines()) {
+    for line in abridged(notice).iter().flat_map(|text| text.lines()) {
         let line = clean(line);
         let line = line.trim();
         let lower = line.to_lowercase();
         let starts = ["copyright (c)", "copyright ©", "(c) ", "© "];
-        let dated = lower
-            .strip_prefix("copyright ")
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let dated = lower.strip_prefix("copyright").is_some_and(|rest| {
+            rest.trim_start_matches([':', ' '])
+                .starts_with(|c: char| c.is_ascii_digit())
+        });
         let stated = starts.iter().any(|start| lower.starts_with(start)) || dated;
         let template =
             line.contains("[yyyy]") || line.contains("<year>") || line.contains("{yyyy}");
@@ -233,17 +191,16 @@ fn short(license: Option<&str>) -> String {
     }
 }
 
+/// The texts of a notice's licence files, without what every system has.
+fn abridged(notice: &Notice) -> Vec<String> {
+    let texts = notice.texts.iter();
+    texts.map(|text| licenses::abridged(text)).collect()
+}
+
 /// The text of a notice's licence files as the continuation of a field.
 fn body(notice: &Notice) -> String {
     let mut texts: Vec<String> = Vec::new();
-    for text in &notice.texts {
-        let text = match common(text) {
-            Some(file) => format!(
-                "On Debian systems, the full text of this licence is in the file\n\
-                 /usr/share/common-licenses/{file}."
-            ),
-            None => text.clone(),
-        };
+    for text in abridged(notice) {
         if !texts.contains(&text) && !text.trim().is_empty() {
             texts.push(text);
         }
@@ -256,6 +213,13 @@ fn body(notice: &Notice) -> String {
             None => "The distribution states no licence.".to_owned(),
         });
     }
+    for reference in licenses::references(notice.license.as_deref(), &texts) {
+        let file = reference.rsplit(' ').next().unwrap_or_default();
+        let known = |text: &String| text.lines().any(|line| line.ends_with(file));
+        if !texts.iter().any(known) {
+            texts.push(reference);
+        }
+    }
     let mut lines = String::new();
     for line in texts.join("\n\n").trim_matches('\n').lines() {
         match clean(line).trim_end() {
@@ -264,26 +228,6 @@ fn body(notice: &Notice) -> String {
         }
     }
     lines
-}
-
-/// The file of a licence that every system has, when a text is all of it.
-fn common(text: &str) -> Option<&'static str> {
-    let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-    let text = words.join(" ");
-    let holds = |parts: &[&str]| {
-        let mut rest = text.as_str();
-        parts.iter().all(|part| match rest.find(part) {
-            Some(at) => {
-                rest = &rest[at + part.len()..];
-                true
-            }
-            None => false,
-        })
-    };
-    COMMON
-        .iter()
-        .find(|(parts, _)| holds(parts))
-        .map(|(_, file)| *file)
 }
 
 fn clean(line: &str) -> String {

@@ -77,8 +77,8 @@ const OVERRIDES: [Override; 12] = [
     },
 ];
 
-/// The file of overrides, each below its reason.
-pub(super) fn overrides(package: &Package, payload: &Payload) -> String {
+/// The file of overrides, each below its reason; `dated` says whether the copyright file has a year.
+pub(super) fn overrides(package: &Package, payload: &Payload, dated: bool) -> String {
     let prefix = package.prefix.trim_start_matches('/');
     let inside = format!("{prefix}/");
     let mut text = String::new();
@@ -103,6 +103,11 @@ pub(super) fn overrides(package: &Package, payload: &Payload) -> String {
     if commands.any(|command| !manual(command)) {
         let why = "The project has no manual page for a command, and none is made up.";
         add("no-manual-page", why, "usr/bin/");
+    }
+    if !dated {
+        let why = "No wheel states a year of copyright, and none is made up.";
+        let tag = "copyright-without-copyright-notice";
+        text.push_str(&format!("# {why}\n{}: {tag}\n", package.name));
     }
     text
 }
@@ -133,7 +138,7 @@ mod tests {
         ];
         package.links = vec![link("/usr/bin/known")];
         let tags = |package: &Package| -> Vec<String> {
-            let text = overrides(package, &Payload::gather(package).unwrap());
+            let text = overrides(package, &Payload::gather(package).unwrap(), true);
             let lines = text.lines().filter(|line| !line.starts_with('#'));
             lines.map(|line| line.replace("shop: ", "")).collect()
         };
