@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::app::Environment;
-use crate::cache::{CacheError, Caches, Local};
+use crate::app::{AppError, Environment};
+use crate::cache::{Caches, Local, Shared, location};
+use crate::config::build::Cache;
+use crate::config::names::CacheMode;
+use crate::engine::docker;
 
 /// What the command line says of caches.
 #[derive(Clone, Debug, Default)]
@@ -33,21 +36,53 @@ impl CacheChoice {
     }
 
     /// Opens the caches. A folder that the user named has to be of use; the usual one may fail,
-    /// and then there is a warning and no cache.
+    /// and then there is a warning and no cache, since a shared one goes through the local one.
     pub(super) fn open(
         &self,
         environment: &Environment,
-    ) -> Result<(Option<Arc<Caches>>, Option<String>), CacheError> {
+        shared: Option<&Cache>,
+    ) -> Result<(Option<Arc<Caches>>, Option<String>), AppError> {
         if self.off {
             return Ok((None, None));
         }
-        let Some(folder) = self.local_folder(environment) else {
-            return Ok((None, None));
+        let shared = self.shared(environment, shared)?;
+        let local = match self.local_folder(environment) {
+            Some(folder) => Local::open(&folder),
+            None if shared.is_none() => return Ok((None, None)),
+            None => {
+                let text = "there is no local cache, and so no shared one: neither XDG_CACHE_HOME nor HOME is set, and --cache-dir names none";
+                return Ok((None, Some(text.to_owned())));
+            }
         };
-        match Local::open(&folder) {
-            Ok(local) => Ok((Some(Arc::new(Caches::new(local, None))), None)),
-            Err(error) if self.folder.is_some() => Err(error),
+        match local {
+            Ok(local) => Ok((Some(Arc::new(Caches::new(local, shared))), None)),
+            Err(error) if self.folder.is_some() => Err(error.into()),
             Err(error) => Ok((None, Some(format!("there is no local cache: {error}")))),
         }
+    }
+
+    /// Prepares the shared cache that the environment or the configuration names.
+    fn shared(
+        &self,
+        environment: &Environment,
+        configured: Option<&Cache>,
+    ) -> Result<Option<Shared>, AppError> {
+        let refused = |error: location::BadLocation| AppError::Environment {
+            what: error.what,
+            help: error.help,
+        };
+        let variables = &environment.variables;
+        let Some(cache) = location::choose(configured, variables).map_err(refused)? else {
+            return Ok(None);
+        };
+        let docker = docker::Environment {
+            vars: variables.clone(),
+            home: environment.variable("HOME").map(Into::into),
+        };
+        let patience = location::Patience::default();
+        Ok(Some(Shared {
+            remote: location::connect(&cache, &docker, patience).map_err(refused)?,
+            writes: cache.mode == CacheMode::ReadWrite,
+        }))
     }
 }

@@ -137,17 +137,15 @@ pub async fn plan(
     environment: &Environment,
     engine: &dyn Engine,
 ) -> Result<Gathered, AppError> {
-    let (caches, no_cache) = invocation.caches.open(environment)?;
-    let mut gathered = gather(
+    let gathered = gather(
         &invocation.places,
         workspace,
         environment,
         engine,
-        caches.as_deref(),
+        &invocation.caches,
         |graph| request(graph, &invocation.targets, &invocation.replace),
     )
     .await?;
-    gathered.plan.warnings.extend(no_cache);
     Ok(gathered)
 }
 
@@ -166,15 +164,9 @@ pub async fn explain(
     step: &str,
     run: Option<&str>,
 ) -> Result<String, AppError> {
-    let (caches, _) = caches.open(environment)?;
-    let gathered = gather(
-        places,
-        workspace,
-        environment,
-        engine,
-        caches.as_deref(),
-        |_| Ok(Request::default()),
-    )
+    let gathered = gather(places, workspace, environment, engine, caches, |_| {
+        Ok(Request::default())
+    })
     .await?;
     let found = steps(&gathered.graph, &[step.to_owned()])?;
     let mut text = String::new();

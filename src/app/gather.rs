@@ -9,12 +9,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::app::caching::CacheChoice;
 use crate::app::lookup::Disk;
 use crate::app::situation::situation;
 use crate::app::{AppError, Environment};
 use crate::cache::Caches;
 use crate::config::build::Build;
-use crate::config::{self, Document};
+use crate::config::{self, Document, Loaded};
 use crate::digest::Digest;
 use crate::engine::Engine;
 use crate::graph::{self, Graph};
@@ -56,6 +57,8 @@ pub struct Gathered {
     pub plan: Plan,
     /// What was asked for.
     pub request: Request,
+    /// The caches that were asked, for an apply to use.
+    pub caches: Option<Arc<Caches>>,
 }
 
 impl Places {
@@ -69,11 +72,11 @@ impl Places {
 
 /// Reads both files.
 pub fn configuration(places: &Places) -> Result<Vec<Build>, AppError> {
-    Ok(read_both(places)?.0)
+    Ok(read_both(places)?.0.builds)
 }
 
 /// Reads both files, and digests them.
-fn read_both(places: &Places) -> Result<(Vec<Build>, [Digest; 2]), AppError> {
+fn read_both(places: &Places) -> Result<(Loaded, [Digest; 2]), AppError> {
     let read = |path: &Path, help: &str| {
         fs::read(path).map_err(|cause| AppError::Unreadable {
             path: path.to_owned(),
@@ -107,12 +110,12 @@ fn read_both(places: &Places) -> Result<(Vec<Build>, [Digest; 2]), AppError> {
         project: places.source.clone(),
     };
     let digests = [Digest::of(&config), Digest::of(&project)];
-    let builds = config::load(
+    let loaded = config::load_all(
         &document(&places.config, config),
         &document(&build_file, project),
         &lookup,
     )?;
-    Ok((builds, digests))
+    Ok((loaded, digests))
 }
 
 /// Gathers and plans.
@@ -121,10 +124,10 @@ pub async fn gather(
     workspace: &Path,
     environment: &Environment,
     engine: &dyn Engine,
-    caches: Option<&Caches>,
+    caches: &CacheChoice,
     request: impl FnOnce(&Graph) -> Result<Request, AppError>,
 ) -> Result<Gathered, AppError> {
-    let (builds, files) = read_both(places)?;
+    let (Loaded { builds, cache }, files) = read_both(places)?;
     let Layout {
         source: root,
         workspace,
@@ -166,16 +169,19 @@ pub async fn gather(
         }
         workspace.object(digest)
     };
+    let (caches, no_cache) = caches.open(environment, cache.as_ref())?;
     let mut cached = Cached::default();
     let mut plan = loop {
         let diff = plan::diff(&graph, &manifest, &observed, &request, &objects, &cached);
-        match caches.filter(|_| !diff.questions.is_empty()) {
+        match caches.as_ref().filter(|_| !diff.questions.is_empty()) {
             Some(caches) => cached.answers.extend(caches.look_up(&diff.questions).await),
             None => break diff.plan,
         }
     };
-    plan.warnings
-        .extend(caches.map(Caches::take_warnings).unwrap_or_default());
+    plan.warnings.extend(no_cache);
+    if let Some(caches) = &caches {
+        plan.warnings.extend(caches.take_warnings());
+    }
     plan.warnings.splice(0..0, warnings);
     if !plan.is_empty() {
         plan.warnings.extend(environment.missing_secrets(&builds));
@@ -190,6 +196,7 @@ pub async fn gather(
         manifest,
         plan,
         request,
+        caches,
     })
 }
 

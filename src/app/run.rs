@@ -98,21 +98,18 @@ pub async fn apply(
         }
         Approval::Nobody | Approval::NoChanges => None,
     };
-    let (caches, no_cache) = options.caches.open(environment)?;
     let gathered = gather(
         places,
         workspace,
         environment,
         engine.as_ref(),
-        caches.as_deref(),
+        &options.caches,
         |graph| command::request(graph, &options.targets, &options.replace),
     );
     let gathered = tokio::select! {
         gathered = gathered => gathered?,
         () = cancel.cancelled() => return Ok(Exit::Interrupted),
     };
-    let mut gathered = gathered;
-    gathered.plan.warnings.extend(no_cache);
     let invocation = Invocation {
         places: places.clone(),
         targets: options.targets.clone(),
@@ -147,7 +144,6 @@ pub async fn apply(
         engine,
         run,
         jobs: options.jobs,
-        caches,
         cancel,
     };
     work.carry_out(feedback).await
@@ -196,7 +192,6 @@ pub(super) struct Work {
     pub engine: Arc<dyn Engine>,
     pub run: String,
     pub jobs: usize,
-    pub caches: Option<Arc<Caches>>,
     pub cancel: CancellationToken,
 }
 
@@ -215,6 +210,7 @@ impl Work {
                     manifest: _,
                     plan,
                     request,
+                    caches,
                 },
             given:
                 Given {
@@ -226,7 +222,6 @@ impl Work {
             engine,
             run,
             jobs,
-            caches,
             cancel,
         } = self;
         let mut journal = workspace.journal(&lock)?;

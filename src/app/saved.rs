@@ -263,13 +263,12 @@ pub async fn apply_saved(
     };
     let mut moved = quickly_moved(&saved, Some(engine.as_ref()))?;
     // Nothing is written before the plan is known to hold, not even the lock.
-    let (caches, no_cache) = options.caches.open(environment)?;
     let gathered = gather(
         &places,
         &root,
         environment,
         engine.as_ref(),
-        caches.as_deref(),
+        &options.caches,
         |graph| command::request(graph, &saved.command.targets, &saved.command.replace),
     );
     let gathered = tokio::select! {
@@ -289,8 +288,6 @@ pub async fn apply_saved(
             return stale(moved).map(|()| Exit::Done);
         }
     };
-    let mut gathered = gathered;
-    gathered.plan.warnings.extend(no_cache);
     moved.extend(plan::moved(&saved, &gathered.plan, &gathered.tree));
     stale(moved)?;
 
@@ -324,7 +321,6 @@ pub async fn apply_saved(
         engine,
         run,
         jobs: options.jobs,
-        caches,
         cancel,
     };
     work.carry_out(feedback).await

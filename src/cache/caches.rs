@@ -45,6 +45,8 @@ struct Known {
     answers: BTreeMap<Key, Option<Found>>,
     /// Why the shared cache is left out of the rest of the run.
     off: Option<String>,
+    /// Whether it refuses what is to be stored, and may still be read.
+    no_writes: bool,
     /// The time that was lost waiting for what did not come.
     lost: Duration,
     warnings: Vec<String>,
@@ -149,7 +151,7 @@ impl Caches {
     async fn look_far(&self, key: &Key) -> Option<Found> {
         let shared = self.usable()?;
         let document = self
-            .asked(&shared.remote, shared.remote.entry(key))
+            .asked(&shared.remote, shared.remote.entry(key), Instant::now())
             .await
             .ok()??;
         match Entry::parse(&document, key) {
@@ -180,8 +182,8 @@ impl Caches {
         &self,
         remote: &Arc<dyn Remote>,
         answer: impl Future<Output = Result<T, RemoteError>>,
+        began: Instant,
     ) -> Result<T, RemoteError> {
-        let began = Instant::now();
         let answer = answer.await;
         if let Err(error) = &answer {
             let mut known = self.known();
@@ -199,6 +201,35 @@ impl Caches {
             }
         }
         answer
+    }
+
+    /// Awaits that something is stored. A cache that takes nothing may still be read.
+    async fn stored(
+        &self,
+        shared: &Shared,
+        storing: impl Future<Output = Result<Stored, RemoteError>>,
+    ) -> Result<Stored, RemoteError> {
+        let began = Instant::now();
+        match storing.await {
+            Err(RemoteError::Refused(cause)) => {
+                let mut known = self.known();
+                if !known.no_writes {
+                    known.no_writes = true;
+                    let text = format!(
+                        "nothing more is stored in {} in this run, since it refuses: {cause}; that cost {:.1} s",
+                        shared.remote.name(),
+                        began.elapsed().as_secs_f64()
+                    );
+                    known.warnings.push(text);
+                }
+                Err(RemoteError::Refused(cause))
+            }
+            Err(error) => {
+                self.asked(&shared.remote, async { Err(error) }, began)
+                    .await
+            }
+            stored => stored,
+        }
     }
 
     /// Brings what an entry's files need into the local cache, and copies a file out.
@@ -232,7 +263,7 @@ impl Caches {
         let folder = self.local.begin_fetch()?;
         let place = folder.path().join("blob");
         let fetch = shared.remote.fetch(&entry.key, digest, blob, &place);
-        self.asked(&shared.remote, fetch)
+        self.asked(&shared.remote, fetch, Instant::now())
             .await
             .map_err(CacheError::Remote)?;
         match self.local.adopt(&place, digest) {
@@ -278,27 +309,30 @@ impl Caches {
     /// Stores an entry whose blobs are in the local cache: there, and in the shared one.
     pub async fn store(&self, entry: &Entry) -> Result<(), CacheError> {
         self.local.add(entry)?;
-        let Some(shared) = self.usable().filter(|shared| shared.writes) else {
-            return Ok(());
+        self.share(entry).await;
+        Ok(())
+    }
+
+    /// Stores an entry of the local cache in the shared one.
+    pub async fn share(&self, entry: &Entry) {
+        let writable = |shared: &&Shared| shared.writes && !self.known().no_writes;
+        let Some(shared) = self.usable().filter(writable) else {
+            return;
         };
         let local = self.local.clone();
         let places = move |digest: &Digest| local.blob_path(digest);
-        let storing = shared.remote.store(entry, &places);
-        match self.asked(&shared.remote, storing).await {
+        let name = shared.remote.name();
+        match self.stored(shared, shared.remote.store(entry, &places)).await {
             Ok(Stored::New { .. } | Stored::Present) => {}
             Ok(Stored::Different) => self.warn(format!(
-                "{} has other bytes for the same inputs of {}: the step is not reproducible, and what is there stays",
-                shared.remote.name(),
+                "{name} has other bytes for the same inputs of {}: the step is not reproducible, and what is there stays",
                 entry.step
             )),
-            // `asked` has told the user.
+            // The user has been told.
             Err(RemoteError::Unreachable(_) | RemoteError::Refused(_)) => {}
-            Err(error) => self.warn(format!(
-                "{} was not stored in {}: {error}",
-                entry.step,
-                shared.remote.name()
-            )),
+            Err(error) => {
+                self.warn(format!("{} was not stored in {name}: {error}", entry.step));
+            }
         }
-        Ok(())
     }
 }

@@ -51,6 +51,15 @@ pub(super) async fn restore(
     }
 }
 
+/// Stores in the shared cache what came from the local one, if it is not there yet.
+pub(super) async fn share(host: Arc<Host>, key: Key) {
+    if let Some(caches) = &host.caches
+        && let Some(found) = caches.found(&key).await
+    {
+        caches.share(&found.entry).await;
+    }
+}
+
 async fn bring(
     host: &Arc<Host>,
     job: &Job,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use miette::Diagnostic;
 
 use super::{Ended, Schedule};
+use crate::cache::LOCAL;
 use crate::exec::settle::{self, Clock};
 use crate::exec::{StepError, dependents, restore};
 use crate::manifest::{Line, Record};
@@ -48,6 +49,10 @@ impl Schedule<'_> {
                 self.left(&step, &record);
                 match from {
                     Some(from) => {
+                        if from == LOCAL {
+                            let share = restore::share(Arc::clone(&host), record.key);
+                            self.keeping.spawn(share);
+                        }
                         observer.event(&Event::StepRestored {
                             step: step.clone(),
                             from,
