@@ -1,13 +1,16 @@
 //! Which caches a command uses.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use futures_util::future::join_all;
 
 use crate::app::{AppError, Environment};
 use crate::cache::{Caches, Local, Shared, location};
 use crate::config::build::Cache;
-use crate::config::names::CacheMode;
-use crate::engine::docker;
+use crate::config::names::{CacheMode, ImageName};
+use crate::engine::{Engine, docker};
 
 /// What the command line says of caches.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +64,43 @@ impl CacheChoice {
         }
     }
 
+    /// Finds the ids of base images that the engine has not got, from their registries: only where there
+    /// is a shared cache, since without one they have to be brought anyhow.
+    ///
+    /// What cannot be found is left out: it is brought when its step runs.
+    pub(super) async fn absent_images(
+        &self,
+        environment: &Environment,
+        shared: Option<&Cache>,
+        engine: &dyn Engine,
+        names: impl Iterator<Item = &ImageName>,
+    ) -> Result<BTreeMap<ImageName, String>, AppError> {
+        let names: Vec<&ImageName> = names.collect();
+        let variables = &environment.variables;
+        if self.off
+            || names.is_empty()
+            || location::choose(shared, variables).is_ok_and(|cache| cache.is_none())
+        {
+            return Ok(BTreeMap::new());
+        }
+        let Some(platform) = engine.platform().await? else {
+            return Ok(BTreeMap::new());
+        };
+        let docker = docker_environment(environment);
+        let lookups = names.into_iter().map(|name| {
+            let patience = location::Patience {
+                tries: 1,
+                ..location::Patience::default()
+            };
+            let (platform, docker) = (&platform, &docker);
+            async move {
+                let found = location::image_id(name.as_str(), platform, docker, patience).await;
+                Some((name.clone(), found.ok()??))
+            }
+        });
+        Ok(join_all(lookups).await.into_iter().flatten().collect())
+    }
+
     /// Prepares the shared cache that the environment or the configuration names.
     fn shared(
         &self,
@@ -75,14 +115,19 @@ impl CacheChoice {
         let Some(cache) = location::choose(configured, variables).map_err(refused)? else {
             return Ok(None);
         };
-        let docker = docker::Environment {
-            vars: variables.clone(),
-            home: environment.variable("HOME").map(Into::into),
-        };
+        let docker = docker_environment(environment);
         let patience = location::Patience::default();
         Ok(Some(Shared {
             remote: location::connect(&cache, &docker, patience).map_err(refused)?,
             writes: cache.mode == CacheMode::ReadWrite,
         }))
+    }
+}
+
+/// What docker's own configuration is read from.
+fn docker_environment(environment: &Environment) -> docker::Environment {
+    docker::Environment {
+        vars: environment.variables.clone(),
+        home: environment.variable("HOME").map(Into::into),
     }
 }

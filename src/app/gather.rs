@@ -4,7 +4,7 @@
     reason = "configuration and pip's files are read from disk"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::app::situation::situation;
 use crate::app::{AppError, Environment};
 use crate::cache::Caches;
 use crate::config::build::Build;
+use crate::config::names::ImageName;
 use crate::config::{self, Document, Loaded};
 use crate::digest::Digest;
 use crate::engine::Engine;
@@ -136,7 +137,7 @@ pub async fn gather(
     let workspace = Workspace::at(workspace);
     let manifest = workspace.manifest()?;
 
-    let names = builds
+    let names: BTreeSet<ImageName> = builds
         .iter()
         .flat_map(|build| [&build.base_image].into_iter().chain(&build.runtime_image))
         .cloned()
@@ -152,7 +153,10 @@ pub async fn gather(
     let world = async {
         engine.ping().await?;
         let images = observe::images(engine, &manifest).await?;
-        let bases = observe::base_images(engine, &names).await?;
+        let mut bases = observe::base_images(engine, &names).await?;
+        let absent = names.iter().filter(|name| !bases.contains_key(*name));
+        let absent = caches.absent_images(environment, cache.as_ref(), engine, absent);
+        bases.extend(absent.await?);
         Ok::<_, AppError>((images, bases))
     };
     let (disk, world) = tokio::join!(disk, world);

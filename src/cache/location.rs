@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Remote;
 use super::http::Http;
 pub use super::http::Patience;
 use super::oci::Registry;
 use super::s3::{Place, Store};
+use super::{Remote, RemoteError};
 use crate::config::build::Cache;
 use crate::config::names::{CacheMode, CacheUrl, cache_mode, cache_url};
+use crate::engine::Platform;
 use crate::engine::docker::Environment;
 
 /// The variable that names the shared cache, in place of `config.yml`.
@@ -111,9 +112,7 @@ pub fn connect(
     patience: Patience,
 ) -> Result<Arc<dyn Remote>, BadLocation> {
     let variables = &environment.vars;
-    let files = AUTHORITIES.iter().filter_map(|name| variables.get(*name));
-    let files = files.filter(|file| !file.is_empty()).map(PathBuf::from);
-    let http = Http::new(patience, files.collect());
+    let http = Http::new(patience, authorities(environment));
     let writes = cache.mode == CacheMode::ReadWrite;
     let remote: Result<Arc<dyn Remote>, String> = match &cache.url {
         CacheUrl::Oci {
@@ -145,6 +144,26 @@ pub fn connect(
         what: format!("the shared cache has no address: {what}"),
         help: "check `cache` of config.yml, BUILDER_CACHE and AWS_ENDPOINT_URL".to_owned(),
     })
+}
+
+/// Asks the registry of an image's name which id an engine would give to it, without bringing it.
+/// `None` where there is no such image for the platform.
+pub async fn image_id(
+    name: &str,
+    platform: &Platform,
+    environment: &Environment,
+    patience: Patience,
+) -> Result<Option<String>, RemoteError> {
+    let http = Http::new(patience, authorities(environment));
+    super::oci::image_id(http, environment.clone(), name, platform, is_local).await
+}
+
+fn authorities(environment: &Environment) -> Vec<PathBuf> {
+    let files = AUTHORITIES
+        .iter()
+        .filter_map(|name| environment.vars.get(*name));
+    let files = files.filter(|file| !file.is_empty()).map(PathBuf::from);
+    files.collect()
 }
 
 /// Tells whether a registry is on this machine, where docker too does without TLS.

@@ -5,6 +5,7 @@
 //! by an error while a tag is rewritten. A registry has no conditional write, so two writers at
 //! once may both write; either entry is whole.
 
+mod base;
 mod login;
 mod manifest;
 
@@ -17,6 +18,7 @@ use http::{Method, StatusCode};
 use hyper::body::Bytes;
 use url::Url;
 
+pub(super) use self::base::image_id;
 use self::login::Gate;
 use self::manifest::{EMPTY, MANIFEST, Manifest, sha256};
 use super::compare::{self, Verdict};

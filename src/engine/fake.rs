@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use self::containers::{dependencies, installed, project};
 use crate::digest::{ContentHasher, Digest};
 use crate::engine::{
-    ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome,
-    TarWriter,
+    ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, Platform, RunContainer,
+    RunOutcome, TarWriter,
 };
 
 /// The engine.
@@ -216,6 +216,11 @@ impl Engine for FakeEngine {
         reference: &'a str,
     ) -> BoxFuture<'a, Result<Option<ImageInfo>, EngineError>> {
         async move { Ok(self.found(reference)) }.boxed()
+    }
+
+    fn platform(&self) -> BoxFuture<'_, Result<Option<Platform>, EngineError>> {
+        // Its base images are in no registry.
+        async { Ok(None) }.boxed()
     }
 
     fn pull<'a>(

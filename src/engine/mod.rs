@@ -30,6 +30,10 @@ pub trait Engine: Send + Sync {
         reference: &'a str,
     ) -> BoxFuture<'a, Result<Option<ImageInfo>, EngineError>>;
 
+    /// Tells for which platform the engine brings images, if it knows an image by the digest of its
+    /// configuration, so that its id can be told before it is there; `None` for other engines.
+    fn platform(&self) -> BoxFuture<'_, Result<Option<Platform>, EngineError>>;
+
     /// Brings an image from its registry.
     fn pull<'a>(
         &'a self,
@@ -102,6 +106,15 @@ pub struct Call {
 
 /// A receiver of log lines.
 pub type LogSink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A platform, in the words of registries: `linux` and `amd64`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// The operating system.
+    pub os: String,
+    /// The processor's architecture.
+    pub architecture: String,
+}
 
 /// What an engine knows of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::exec::knowledge::{self, Known};
 use crate::exec::{Host, Job, Produced, StepError, broken_lines, ca_variables, contract, package};
 use crate::manifest::BuiltImage;
 use crate::step::check::{CHECK_PROGRAM, Check};
-use crate::step::{Facet, Input};
+use crate::step::{Facet, Input, short_image};
 
 pub(super) async fn run(host: &Arc<Host>, job: &Job, check: &Check) -> Result<Produced, StepError> {
     let known = Known::gather(host, job, &check.installed, check.name.as_deref())?;
@@ -51,6 +51,18 @@ async fn prepared_image(
         Some(Input::Image(id)) => id.clone(),
         _ => return Err(StepError::Bug("the base image is not known".to_owned())),
     };
+    // Where the base image's facts came from a cache, nobody needed the image itself so far.
+    if host.engine.image(&base).await?.is_none() {
+        let name = check.base_image.as_str();
+        let found = host.engine.pull(name, &job.call()).await?;
+        if found.id != base {
+            return Err(StepError::Moved {
+                image: name.to_owned(),
+                planned: short_image(&base),
+                found: short_image(&found.id),
+            });
+        }
+    }
     let mut dockerfile = format!("FROM {base}\n");
     let ca_bundle = host.ca_bundle(&job.step.address);
     let mut args = host.proxies.clone();

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use builder::engine::fake::{FakeEngine, State};
 use builder::engine::{
-    ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome,
-    TarWriter,
+    ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, Platform, RunContainer,
+    RunOutcome, TarWriter,
 };
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::Notify;
@@ -104,6 +104,10 @@ impl Engine for Watched {
         reference: &'a str,
     ) -> BoxFuture<'a, Result<Option<ImageInfo>, EngineError>> {
         self.call(self.inner.image(reference)).boxed()
+    }
+
+    fn platform(&self) -> BoxFuture<'_, Result<Option<Platform>, EngineError>> {
+        self.inner.platform()
     }
 
     fn pull<'a>(

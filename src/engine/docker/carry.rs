@@ -1,4 +1,5 @@
-//! Images as archives: out of the engine into a cache, and back.
+//! Images on their way: as archives out of the engine into a cache and back, and what is to be known
+//! of the engine before.
 
 use std::io;
 
@@ -8,10 +9,39 @@ use tokio::task::spawn_blocking;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::transfer::feed;
-use super::{DockerEngine, unless_cancelled};
-use crate::engine::{ArchiveReader, Call, EngineError, TarWriter};
+use super::{DockerEngine, once_more, unless_cancelled};
+use crate::engine::{ArchiveReader, Call, EngineError, Platform, TarWriter};
+
+/// What Docker calls its image store where that is containerd's, which knows images by the digest of
+/// their manifest.
+const CONTAINERD: &str = "io.containerd.snapshotter";
 
 impl DockerEngine {
+    /// Tells the platform of an engine that knows images by their configuration.
+    pub(super) async fn known_platform(&self) -> Result<Option<Platform>, EngineError> {
+        let info = once_more(|| self.client.info())
+            .await
+            .map_err(|error| self.failed("say what it is", &error))?;
+        let status = info.driver_status.unwrap_or_default();
+        if status
+            .iter()
+            .flatten()
+            .any(|word| word.starts_with(CONTAINERD))
+        {
+            return Ok(None);
+        }
+        let architecture = match info.architecture.as_deref() {
+            Some("x86_64") => "amd64",
+            Some("aarch64") => "arm64",
+            // Of the others the variant would have to be known too.
+            _ => return Ok(None),
+        };
+        Ok(info.os_type.map(|os| Platform {
+            os,
+            architecture: architecture.to_owned(),
+        }))
+    }
+
     /// Hands an image to a reader as the archive that `docker save` writes.
     pub(super) async fn hand_out(
         &self,

@@ -36,8 +36,8 @@ pub(crate) use credentials::{Login, login};
 pub use tls::Tls;
 
 use super::{
-    ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, RunContainer, RunOutcome,
-    TarWriter,
+    ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, Platform, RunContainer,
+    RunOutcome, TarWriter,
 };
 use failure::{is_broken_connection, is_status};
 use tunnel::Tunnel;
@@ -166,6 +166,10 @@ impl Engine for DockerEngine {
         reference: &'a str,
     ) -> BoxFuture<'a, Result<Option<ImageInfo>, EngineError>> {
         self.image_info(reference).boxed()
+    }
+
+    fn platform(&self) -> BoxFuture<'_, Result<Option<Platform>, EngineError>> {
+        self.known_platform().boxed()
     }
 
     fn pull<'a>(
