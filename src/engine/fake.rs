@@ -107,7 +107,9 @@ impl FakeEngine {
             // Any other name is a base image that was always there.
             None => image_id(&Digest::of(reference.as_bytes())),
         };
+        let names = state.names.iter().filter(|(_, of)| **of == id);
         Some(ImageInfo {
+            names: names.map(|(name, _)| name.clone()).collect(),
             id,
             labels: BTreeMap::new(),
         })
@@ -257,9 +259,11 @@ impl Engine for FakeEngine {
                 hasher.text(name).bytes(bytes);
             }
             let id = image_id(&hasher.finish());
+            let names = vec![request.tag.clone()];
             self.state().names.insert(request.tag, id.clone());
             self.save();
             Ok(ImageInfo {
+                names,
                 id,
                 labels: request.labels,
             })
@@ -294,7 +298,10 @@ impl Engine for FakeEngine {
     ) -> BoxFuture<'a, Result<(), EngineError>> {
         async move {
             self.called(format!("tag {name}"))?;
-            self.state().names.insert(name.to_owned(), id.to_owned());
+            let mut state = self.state();
+            state.names.remove(&format!("imported/{id}"));
+            state.names.insert(name.to_owned(), id.to_owned());
+            drop(state);
             self.save();
             Ok(())
         }

@@ -123,6 +123,8 @@ pub struct ImageInfo {
     pub id: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// The names that it has, each with its tag.
+    pub names: Vec<String>,
 }
 
 /// An image to build.

@@ -82,10 +82,16 @@ impl Host {
     /// Names an image of this workspace. The workspace is part of the tag, so that two workspaces on
     /// one engine never move each other's.
     fn image_name(&self, repository: &str, tag: &str) -> String {
-        format!(
-            "{repository}:{tag}-{}",
-            &self.identity[..self.identity.len().min(8)]
-        )
+        format!("{repository}:{tag}{}", self.suffix())
+    }
+
+    /// Tells whether an image's name is one of this workspace.
+    fn named(&self, name: &str) -> bool {
+        name.ends_with(&self.suffix())
+    }
+
+    fn suffix(&self) -> String {
+        format!("-{}", &self.identity[..self.identity.len().min(8)])
     }
 
     /// Returns the certificate authorities for a step's runs; empty where there are none.

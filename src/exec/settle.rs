@@ -204,6 +204,22 @@ pub(super) async fn remove(
     Ok(())
 }
 
+/// Removes an image, or this workspace's names of it where others have it too: another workspace that
+/// restored it from a cache, or somebody who tagged it.
+async fn remove_image(host: &Arc<Host>, id: &str) -> Result<(), StepError> {
+    let image = host.engine.image(id).await?;
+    let names = image.map(|image| image.names).unwrap_or_default();
+    let (ours, others): (Vec<_>, Vec<_>) = { names.iter() }.partition(|name| host.named(name));
+    if others.is_empty() {
+        host.engine.remove_image(id).await?;
+        return Ok(());
+    }
+    for name in ours {
+        host.engine.remove_image(name).await?;
+    }
+    Ok(())
+}
+
 async fn remove_unclaimed(
     host: &Arc<Host>,
     claimed: &Claims<'_>,
@@ -216,7 +232,7 @@ async fn remove_unclaimed(
     }
     for image in &leavings.images {
         if !claimed.images.contains(image.as_str()) {
-            host.engine.remove_image(image).await?;
+            remove_image(host, image).await?;
         }
     }
     Ok(())

@@ -123,6 +123,22 @@ fn an_image_that_the_engine_lost_is_taken_from_the_cache() {
 }
 
 #[test]
+fn an_image_that_two_workspaces_have_stays_when_one_gives_it_up() {
+    let sandbox = kept();
+    let output = sandbox.cached("apply --auto-approve", "two");
+    assert!(output.contains("deb.image: restored"), "{output}");
+    let other = "deb:\n  package: none\n  base_image: base-13\n";
+    sandbox.write("config.yml", other);
+    let output = sandbox.cached("apply --auto-approve", "one");
+    assert!(output.contains("deb.image: done"), "{output}");
+    sandbox.write("config.yml", &other.replace("13", "12"));
+    assert_snapshot!(sandbox.cached("plan", "two"), @r"
+    No changes. 6 steps are up to date.
+    [exit 0]
+    ");
+}
+
+#[test]
 fn going_back_to_an_earlier_source_runs_nothing() {
     let sandbox = kept();
     sandbox.write("project/shop.py", "PRICE = 2\n");

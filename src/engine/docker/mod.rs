@@ -111,6 +111,7 @@ impl DockerEngine {
                     .unwrap_or_default()
                     .into_iter()
                     .collect(),
+                names: image.repo_tags.unwrap_or_default(),
             })),
             Err(error) if is_status(&error, 404) => Ok(None),
             Err(error) => Err(self.failed(format!("look up the image `{reference}`"), &error)),
