@@ -4,7 +4,8 @@
 //! blobs, so that who finds an entry finds them too, and it is believed only if its own digest
 //! holds, its inputs make the key that it stands under, and each blob has the digest that it says.
 //!
-//! The document is two lines: the digest of the second, and a JSON object.
+//! The document is two lines: the digest of the second, and a JSON object. What else a cache keeps
+//! in small files is sealed in the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -103,6 +104,18 @@ pub enum BadEntry {
     Blob(Digest),
 }
 
+/// Puts the digest of a line in front of it.
+pub fn seal(line: &str) -> Vec<u8> {
+    format!("{}\n{line}\n", Digest::of(line.as_bytes())).into_bytes()
+}
+
+/// Returns the line of a document, if all its bytes are those that were sealed.
+pub fn unseal(document: &[u8]) -> Option<&str> {
+    let (digest, line) = std::str::from_utf8(document).ok()?.split_once('\n')?;
+    let line = line.strip_suffix('\n')?;
+    (digest == Digest::of(line.as_bytes()).to_string()).then_some(line)
+}
+
 #[derive(Deserialize)]
 struct Version {
     version: u32,
@@ -113,17 +126,12 @@ impl Entry {
     pub fn to_document(&self) -> Vec<u8> {
         let json =
             serde_json::to_string(self).expect("an entry has string keys and finite numbers only");
-        format!("{}\n{json}\n", Digest::of(json.as_bytes())).into_bytes()
+        seal(&json)
     }
 
     /// Reads a document that was found under a key.
     pub fn parse(document: &[u8], key: &Key) -> Result<Self, BadEntry> {
-        let text = std::str::from_utf8(document).map_err(|_| BadEntry::Damaged)?;
-        let (digest, json) = text.split_once('\n').ok_or(BadEntry::Damaged)?;
-        let json = json.strip_suffix('\n').ok_or(BadEntry::Damaged)?;
-        if digest != Digest::of(json.as_bytes()).to_string() {
-            return Err(BadEntry::Damaged);
-        }
+        let json = unseal(document).ok_or(BadEntry::Damaged)?;
         let version: Version = serde_json::from_str(json).map_err(|_| BadEntry::Damaged)?;
         if version.version != VERSION {
             return Err(BadEntry::Version(version.version));

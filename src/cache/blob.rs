@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use crate::cache::CacheError;
 use crate::cache::local::{Local, failed, put};
 use crate::digest::Digest;
-use crate::entry::Blob;
+use crate::entry::{Blob, seal, unseal};
 
 /// A blob that is being written.
 pub struct BlobWriter {
@@ -54,6 +54,7 @@ impl Write for BlobWriter {
 /// The blob that a layer is kept as.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct KeptLayer {
+    pub diff_id: String,
     pub digest: Digest,
     pub blob: Blob,
     /// The layer's size before compression.
@@ -84,20 +85,21 @@ impl Local {
         })
     }
 
-    /// Returns the blob that a layer is kept as, if it is kept.
+    /// Returns the blob that a layer is kept as, if it is kept. The bytes of the blob are not read.
     pub(super) fn layer(&self, diff_id: &str) -> Option<KeptLayer> {
         let path = self.root().join("layers").join(layer_name(diff_id)?);
-        let kept: KeptLayer = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        let document = fs::read(path).ok()?;
+        let kept: KeptLayer = serde_json::from_str(unseal(&document)?).ok()?;
         let metadata = fs::metadata(self.blob_path(&kept.digest)).ok()?;
-        (metadata.len() == kept.blob.size).then_some(kept)
+        (kept.diff_id == diff_id && metadata.len() == kept.blob.size).then_some(kept)
     }
 
     /// Remembers which blob a layer is kept as.
-    pub(super) fn remember_layer(&self, diff_id: &str, kept: &KeptLayer) -> Result<(), CacheError> {
-        let Some(name) = layer_name(diff_id) else {
+    pub(super) fn remember_layer(&self, kept: &KeptLayer) -> Result<(), CacheError> {
+        let Some(name) = layer_name(&kept.diff_id) else {
             return Ok(());
         };
-        let text = serde_json::to_vec(kept).expect("a layer is plain data");
-        self.write_whole(&self.root().join("layers").join(name), &text)
+        let text = serde_json::to_string(kept).expect("a layer is plain data");
+        self.write_whole(&self.root().join("layers").join(name), &seal(&text))
     }
 }

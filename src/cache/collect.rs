@@ -164,8 +164,7 @@ impl Local {
                     size -= metadata.len();
                 }
             }
-            let note = format!("{}\n", seconds(now));
-            self.write_whole(&self.evicted_path(&key), note.as_bytes())?;
+            self.note_eviction(&key, now)?;
             let step = entry.map_or_else(|| "damaged".to_owned(), |entry| entry.step.to_string());
             collected.entries.push((key, step, age.as_secs()));
         }

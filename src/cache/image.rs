@@ -65,7 +65,7 @@ pub(crate) fn take_apart(
 ) -> Result<(ArchivedImage, BTreeMap<Digest, Blob>), CacheError> {
     let read = |error: io::Error| bad(format!("the engine's archive: {error}"));
     let mut small: HashMap<String, Vec<u8>> = HashMap::new();
-    let mut layers: HashMap<String, (String, KeptLayer)> = HashMap::new();
+    let mut layers: HashMap<String, KeptLayer> = HashMap::new();
     let mut links: HashMap<String, String> = HashMap::new();
     let mut archive = tar::Archive::new(archive);
     for entry in archive.entries().map_err(read)? {
@@ -103,18 +103,18 @@ pub(crate) fn take_apart(
     let mut found = Vec::new();
     for (name, diff_id) in described.layers.iter().zip(&parsed.rootfs.diff_ids) {
         let name = links.get(name).unwrap_or(name);
-        let (made, kept) = match (layers.get(name), small.get(name)) {
-            (Some((made, kept)), _) => (made.clone(), kept.clone()),
+        let kept = match (layers.get(name), small.get(name)) {
+            (Some(kept), _) => kept.clone(),
             (None, Some(bytes)) => keep_layer(local, &mut bytes.as_slice())?,
             (None, None) => return Err(bad(format!("the engine's archive has no {name}"))),
         };
-        if made != *diff_id {
+        if kept.diff_id != *diff_id {
             return Err(bad(format!("the layer {name} is not {diff_id}")));
         }
         blobs.insert(kept.digest, kept.blob);
         found.push(Layer {
             blob: kept.digest,
-            diff_id: made,
+            diff_id: kept.diff_id,
             size: kept.size,
         });
     }
@@ -154,8 +154,8 @@ fn resolved(name: &str, target: &str) -> String {
 /// Keeps a layer, compressed; returns its id and the blob that it is kept as.
 ///
 /// Its id is known when all of it was read, and most layers are kept already, those of base images
-/// above all: so it is put aside first, and compressed only if it is new.
-fn keep_layer(local: &Local, layer: &mut dyn Read) -> Result<(String, KeptLayer), CacheError> {
+/// above all: so it is put aside first, and compressed only if it is new, or kept no more as it was.
+fn keep_layer(local: &Local, layer: &mut dyn Read) -> Result<KeptLayer, CacheError> {
     let failed = || failed("keep a layer in", local.root());
     let mut aside = local.aside()?;
     let mut sha256 = sha2::Sha256::new();
@@ -168,8 +168,10 @@ fn keep_layer(local: &Local, layer: &mut dyn Read) -> Result<(String, KeptLayer)
     });
     read.map_err(failed())?;
     let diff_id = format!("sha256:{:x}", sha256.finalize());
-    if let Some(kept) = local.layer(&diff_id) {
-        return Ok((diff_id, kept));
+    if let Some(kept) = local.layer(&diff_id)
+        && local.check(&kept.digest)?
+    {
+        return Ok(kept);
     }
     let mut encoder: GzEncoder<BlobWriter> = GzEncoder::new(local.begin()?, LEVEL);
     let compressed = aside
@@ -177,20 +179,28 @@ fn keep_layer(local: &Local, layer: &mut dyn Read) -> Result<(String, KeptLayer)
         .and_then(|()| pieces(&mut aside, |piece| encoder.write_all(piece)))
         .and_then(|()| encoder.finish());
     let (digest, blob) = compressed.map_err(failed())?.finish()?;
-    let kept = KeptLayer { digest, blob, size };
-    local.remember_layer(&diff_id, &kept)?;
-    Ok((diff_id, kept))
+    let kept = KeptLayer {
+        diff_id,
+        digest,
+        blob,
+        size,
+    };
+    local.remember_layer(&kept)?;
+    Ok(kept)
 }
 
 /// Puts an image together as an archive that engines load.
 ///
-/// The blobs were checked before; they are read again while they are packed, so a layer that is
-/// damaged in between ends the archive early, and the engine refuses it.
+/// The blobs were checked before; they are read again while they are packed, so one that is damaged
+/// in between ends the archive early, and the engine has no whole image to load.
 pub(super) fn put_together(local: &Local, image: &ArchivedImage) -> TarWriter {
     let (local, image) = (local.clone(), image.clone());
     Box::new(move |out: &mut dyn Write| {
         let mut tar = tar::Builder::new(out);
         let config = std::fs::read(local.blob_path(&image.config))?;
+        if Digest::of(&config) != image.config {
+            return Err(changed("the configuration"));
+        }
         let config_name = "config.json".to_owned();
         append(
             &mut tar,
@@ -202,8 +212,14 @@ pub(super) fn put_together(local: &Local, image: &ArchivedImage) -> TarWriter {
         for (number, layer) in image.layers.iter().enumerate() {
             let name = format!("{number:03}/layer.tar");
             let file = File::open(local.blob_path(&layer.blob))?;
-            let mut unpacked = MultiGzDecoder::new(io::BufReader::new(file));
+            let mut unpacked = Hashed {
+                inner: MultiGzDecoder::new(io::BufReader::new(file)),
+                sha256: sha2::Sha256::new(),
+            };
             append(&mut tar, &name, layer.size, &mut unpacked)?;
+            if format!("sha256:{:x}", unpacked.sha256.finalize()) != layer.diff_id {
+                return Err(changed(&name));
+            }
             names.push(name);
         }
         let described = serde_json::json!([{
@@ -220,6 +236,24 @@ pub(super) fn put_together(local: &Local, image: &ArchivedImage) -> TarWriter {
         )?;
         tar.finish()
     })
+}
+
+fn changed(what: &str) -> io::Error {
+    io::Error::other(format!("{what} is not what it was"))
+}
+
+/// A layer with the digest of what was read of it.
+struct Hashed<R> {
+    inner: R,
+    sha256: sha2::Sha256,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.sha256.update(&buffer[..length]);
+        Ok(length)
+    }
 }
 
 fn append(

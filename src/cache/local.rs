@@ -4,14 +4,14 @@
 //! CACHEDIR.TAG
 //! v1/entries/ab/<key>      an entry's document; its time is when it was last of use
 //! v1/blobs/cd/<digest>     the bytes of a file or a layer
-//! v1/layers/<diff id>      the digest of the blob that a layer is kept as
-//! v1/evicted/<key>         when an entry was taken away, and for which step
+//! v1/layers/<diff id>      the blob that a layer is kept as
+//! v1/evicted/<key>         when an entry was taken away
 //! v1/staging/              what is being written
 //! ```
 //!
 //! Every file is written beside its place and renamed, so that a reader sees all of it or nothing
-//! and two writers of the same thing do no harm. Nothing is believed: a document has a digest of its
-//! own, and a blob is digested while it is copied out. What does not hold is removed.
+//! and two writers of the same thing do no harm. Nothing is believed: a small file has a digest of its
+//! own in it, and a blob is digested while it is copied out. What does not hold is removed.
 
 #![expect(
     clippy::disallowed_methods,
@@ -27,7 +27,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::cache::CacheError;
 use crate::digest::Digest;
-use crate::entry::{BadEntry, Blob, Entry};
+use crate::entry::{BadEntry, Blob, Entry, seal, unseal};
 use crate::step::Key;
 
 /// The version of the folder's layout.
@@ -103,7 +103,7 @@ impl Local {
         sharded(&self.root.join("blobs"), &digest.to_string())
     }
 
-    pub(super) fn evicted_path(&self, key: &Key) -> PathBuf {
+    fn evicted_path(&self, key: &Key) -> PathBuf {
         self.root.join("evicted").join(key.to_string())
     }
 
@@ -137,11 +137,18 @@ impl Local {
     }
 
     fn evicted(&self, key: &Key) -> Look {
-        let text = fs::read_to_string(self.evicted_path(key));
-        let at = text
-            .ok()
-            .and_then(|text| text.split_whitespace().next()?.parse().ok());
+        let document = fs::read(self.evicted_path(key)).unwrap_or_default();
+        let at = unseal(&document).and_then(|line| {
+            let (at, whose) = line.split_once(' ')?;
+            { at.parse().ok() }.filter(|_| whose == key.to_string())
+        });
         at.map_or(Look::Absent, |at| Look::Evicted { at })
+    }
+
+    /// Remembers when an entry was taken away.
+    pub(super) fn note_eviction(&self, key: &Key, now: SystemTime) -> Result<(), CacheError> {
+        let note = seal(&format!("{} {key}", seconds(now)));
+        self.write_whole(&self.evicted_path(key), &note)
     }
 
     /// Marks an entry as used now. A cache that cannot be written can still be read.

@@ -1,6 +1,6 @@
 //! Reasons: why a step is in a plan, in data and in one line of words.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -275,10 +275,8 @@ impl fmt::Display for Reason {
             Self::Awaits { what } => f.write_str(what),
             Self::Cached { from, bytes } => write!(f, "restore from {from} ({})", size(*bytes)),
             Self::Evicted { at } => {
-                let at = UNIX_EPOCH + Duration::from_secs(*at);
-                let at = humantime::format_rfc3339_seconds(at).to_string();
-                let day = at.split('T').next().unwrap_or_default();
-                write!(f, "was evicted from the local cache on {day}")
+                f.write_str("was evicted from the local cache")?;
+                day(*at).map_or(Ok(()), |day| write!(f, " on {day}"))
             }
             Self::Revision { version, next } => {
                 write!(f, "revision grows to {next} if the version stays {version}")
@@ -314,6 +312,14 @@ pub fn size(bytes: u64) -> String {
         "B" => format!("{bytes} B"),
         unit => format!("{size:.1} {unit}"),
     }
+}
+
+/// Names a day; none where no calendar has it, as a document that somebody made up may want it.
+fn day(seconds: u64) -> Option<String> {
+    let at = UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+    let mut text = String::new();
+    write!(text, "{}", humantime::format_rfc3339_seconds(at)).ok()?;
+    Some(text.split('T').next()?.to_owned())
 }
 
 /// Lists names as a sentence does: all of a few; of many, two and how many more there are.
@@ -361,4 +367,21 @@ fn files(difference: &TreeDifference) -> String {
     })
     .collect();
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_left_out() {
+        let words = |at| Reason::Evicted { at }.to_string();
+        assert_eq!(
+            words(1_800_000_000),
+            "was evicted from the local cache on 2027-01-15"
+        );
+        for at in [253_402_300_800, u64::MAX] {
+            assert_eq!(words(at), "was evicted from the local cache");
+        }
+    }
 }

@@ -139,6 +139,27 @@ fn an_image_that_two_workspaces_have_stays_when_one_gives_it_up() {
 }
 
 #[test]
+fn documents_tell_what_is_restored_and_from_where() {
+    // Each is held against its schema.
+    let sandbox = kept();
+    let plan = sandbox.cached("plan --json --out plan.json", "two");
+    assert_eq!(plan.matches("\"action\": \"restore\"").count(), 5, "{plan}");
+    let events = sandbox.cached("apply --auto-approve --json", "two");
+    let told = "\"event\":\"step-restored\",\"from\":\"the local cache\"";
+    assert_eq!(events.matches(told).count(), 5, "{events}");
+    let manifest = sandbox.read("two/.builder/manifest.jsonl");
+    let told = "\"restored\":\"the local cache\"";
+    assert_eq!(manifest.matches(told).count(), 5, "{manifest}");
+    // A plan that counts on the cache is of now only as long as the cache has what it had.
+    sandbox.cached("plan --out three.json", "three");
+    fs::remove_dir_all(sandbox.path("cache")).unwrap();
+    let cached = [("BUILDER_NO_CACHE", "0"), ("BUILDER_CACHE_DIR", "cache")];
+    let output = sandbox.with(&cached, "apply three.json --engine fake:engine.json");
+    assert!(output.contains("restore"), "{output}");
+    assert!(output.ends_with("[exit 5]"), "{output}");
+}
+
+#[test]
 fn going_back_to_an_earlier_source_runs_nothing() {
     let sandbox = kept();
     sandbox.write("project/shop.py", "PRICE = 2\n");

@@ -68,11 +68,14 @@ pub fn validate(sandbox: &Sandbox, arguments: &str, output: &str) {
             document(&sandbox.read(file));
         }
     }
-    if sandbox.has("workspace/.builder/manifest.jsonl") {
-        for line in sandbox.read("workspace/.builder/manifest.jsonl").lines() {
-            // Some tests tear lines.
-            if let Ok(line) = serde_json::from_str(line) {
-                check(&LINE, &line, "manifest");
+    for folder in sandbox.list(".") {
+        let manifest = format!("{folder}/.builder/manifest.jsonl");
+        if sandbox.has(&manifest) {
+            for line in sandbox.read(&manifest).lines() {
+                // Some tests tear lines.
+                if let Ok(line) = serde_json::from_str(line) {
+                    check(&LINE, &line, "manifest");
+                }
             }
         }
     }

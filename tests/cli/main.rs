@@ -12,6 +12,7 @@
 mod applying;
 mod caching;
 mod commands;
+mod crowd;
 mod documents;
 mod failing;
 mod machines;

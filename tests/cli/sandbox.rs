@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use builder::engine::fake::State;
@@ -154,15 +154,8 @@ impl Sandbox {
 
     /// Runs a command with variables; returns what it printed, each stream by itself, and its status.
     pub fn with(&self, variables: &[(&str, &str)], arguments: &str) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_builder"))
-            .args(arguments.split_whitespace())
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("BUILDER_NO_CACHE", "1")
-            .env("COLUMNS", "80")
+        let output = command(self.folder.path(), arguments)
             .envs(variables.iter().copied())
-            .stdin(Stdio::null())
             .output()
             .unwrap();
         let mut text = String::from_utf8(output.stdout).unwrap();
@@ -174,4 +167,18 @@ impl Sandbox {
         let status = output.status.code().unwrap();
         text + &format!("[exit {status}]")
     }
+}
+
+/// Prepares a command in a folder that is also its home, without a cache and with nothing to read.
+pub fn command(folder: &Path, arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_builder"));
+    command
+        .args(arguments.split_whitespace())
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .env("BUILDER_NO_CACHE", "1")
+        .env("COLUMNS", "80")
+        .stdin(Stdio::null());
+    command
 }

@@ -1,6 +1,7 @@
 //! The engine in memory, watched: each call is counted, and one of them may meet trouble.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::sync::{Mutex, MutexGuard};
 
 use builder::engine::fake::{FakeEngine, State};
@@ -9,6 +10,7 @@ use builder::engine::{
     RunOutcome, TarWriter,
 };
 use futures_util::future::{BoxFuture, FutureExt};
+use sha2::Digest as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -149,7 +151,12 @@ impl Engine for Watched {
         id: &'a str,
         name: &'a str,
     ) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.inner.tag_image(id, name)
+        let tag = async move {
+            self.inner.tag_image(id, name).await?;
+            self.watch().images.insert(id.to_owned());
+            Ok(())
+        };
+        self.call(tag).boxed()
     }
 
     fn export_image<'a>(
@@ -165,7 +172,8 @@ impl Engine for Watched {
         archive: TarWriter,
         call: &'a Call,
     ) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.call(self.inner.import_image(archive, call)).boxed()
+        let import = async move { self.inner.import_image(whole(archive)?, call).await };
+        self.call(import).boxed()
     }
 
     fn remove_image<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
@@ -187,4 +195,30 @@ impl Engine for Watched {
     ) -> BoxFuture<'a, Result<usize, EngineError>> {
         self.call(self.inner.sweep(labels)).boxed()
     }
+}
+
+/// Reads all of an image's archive, as an engine does before it has an image; panics where it is an
+/// archive whose layers are not those that its configuration names.
+fn whole(archive: TarWriter) -> Result<TarWriter, EngineError> {
+    let mut bytes = Vec::new();
+    archive(&mut bytes).map_err(|error| EngineError::Files {
+        verb: "read the image".to_owned(),
+        cause: error.to_string(),
+    })?;
+    let mut files = BTreeMap::new();
+    for entry in tar::Archive::new(bytes.as_slice()).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        files.insert(entry.path().unwrap().display().to_string(), content);
+    }
+    let json = |name: &str| serde_json::from_slice::<serde_json::Value>(&files[name]).unwrap();
+    let (list, config) = (json("manifest.json"), json("config.json"));
+    let layers = list[0]["Layers"].as_array().unwrap().iter();
+    let digests: Vec<String> = layers
+        .map(|name| sha2::Sha256::digest(&files[name.as_str().unwrap()]))
+        .map(|digest| format!("sha256:{digest:x}"))
+        .collect();
+    assert_eq!(serde_json::json!(digests), config["rootfs"]["diff_ids"]);
+    Ok(Box::new(move |out| out.write_all(&bytes)))
 }

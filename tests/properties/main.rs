@@ -10,6 +10,7 @@
     reason = "projects and workspaces are written to and read from disk, and a test may panic"
 )]
 
+mod caching;
 mod edit;
 mod engine;
 mod model;

@@ -19,7 +19,7 @@ pub struct Made {
     pub files: BTreeMap<String, String>,
     pub image: Option<String>,
     /// The base image that it pulls when the engine has none.
-    base: Option<&'static str>,
+    pub base: Option<&'static str>,
 }
 
 /// What was built before, and what became of it since.

@@ -12,8 +12,8 @@ use builder::app::{
 };
 use builder::app::{Gathered, Invocation, Places};
 use builder::manifest::{Manifest, Outputs};
-use builder::plan::Plan;
-use builder::report::{Event, Observer};
+use builder::plan::{Plan, Saved};
+use builder::report::{Event, JsonLines, Observer};
 use builder::step::Key;
 use builder::workspace::Workspace;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -24,11 +24,22 @@ use crate::engine::{Trouble, Watched};
 use crate::model::Asked;
 use crate::world::World;
 
-/// The schema that `builder schema manifest` prints.
-static MANIFEST: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
-    let schema = serde_json::from_str(builder::manifest::schema()).unwrap();
-    jsonschema::validator_for(&schema).unwrap()
-});
+/// The schemas that `builder schema` prints.
+static MANIFEST: Schema = LazyLock::new(|| validator(builder::manifest::schema()));
+static PLAN: Schema = LazyLock::new(|| validator(builder::plan::schema()));
+static EVENT: Schema = LazyLock::new(|| validator(builder::report::schema()));
+
+type Schema = LazyLock<jsonschema::Validator>;
+
+fn validator(schema: &str) -> jsonschema::Validator {
+    jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap()
+}
+
+fn assert_valid(schema: &Schema, text: &str) {
+    let document = serde_json::from_str(text).unwrap();
+    let errors: Vec<_> = schema.iter_errors(&document).collect();
+    assert!(errors.is_empty(), "{errors:?} in {text}");
+}
 
 pub struct Sandbox {
     folder: tempfile::TempDir,
@@ -40,7 +51,7 @@ pub struct Sandbox {
 }
 
 /// How an apply went.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Run {
     /// The status, or why there is none; `None` when the process was killed.
     pub exit: Option<Result<Exit, AppError>>,
@@ -73,6 +84,10 @@ impl Observer for Silent {
 }
 
 impl Feedback for Silent {
+    fn document(&mut self, document: &Saved) {
+        assert_valid(&PLAN, &serde_json::to_string(document).unwrap());
+    }
+
     fn plan(&mut self, plan: &Plan) {
         self.plan = Some(plan.clone());
     }
@@ -98,7 +113,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Lists all files below a folder by their relative path.
-fn files_below(root: &Path, folder: &Path, found: &mut BTreeMap<String, PathBuf>) {
+pub fn files_below(root: &Path, folder: &Path, found: &mut BTreeMap<String, PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();
         if path.is_dir() {
@@ -141,7 +156,33 @@ impl Sandbox {
         sandbox
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    /// Makes a project as `new` does, whose applies use a cache in its folder.
+    pub fn with_cache(world: &World) -> Self {
+        let mut sandbox = Self::new(world);
+        sandbox.caches = CacheChoice {
+            folder: Some(sandbox.at("cache")),
+            off: false,
+        };
+        sandbox
+    }
+
+    /// The folder of the cache.
+    pub fn cache(&self) -> PathBuf {
+        self.caches.folder.clone().unwrap()
+    }
+
+    /// Puts a fresh workspace in the place of the one that is there, and takes from the engine all
+    /// images that were built.
+    pub fn renew(&self) {
+        if self.workspace().exists() {
+            fs::remove_dir_all(self.workspace()).unwrap();
+        }
+        let names = &mut self.engine.fake().names;
+        names.retain(|name, _| !name.starts_with("builder/") && !name.starts_with("imported/"));
+        self.engine.watch().images.clear();
+    }
+
+    pub fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -274,6 +315,12 @@ impl Sandbox {
         });
         self.engine.watch().trouble = None;
         let Silent { plan, events } = silent;
+        let mut stream = Vec::new();
+        let mut lines = JsonLines::begin(&mut stream, "r");
+        events.iter().for_each(|event| lines.event(event));
+        for line in String::from_utf8(stream).unwrap().lines() {
+            assert_valid(&EVENT, line);
+        }
         Run { exit, plan, events }
     }
 
@@ -296,8 +343,7 @@ impl Sandbox {
 
     pub fn state(&self) -> State {
         for line in fs::read_to_string(self.manifest_path()).unwrap().lines() {
-            let line = serde_json::from_str(line).unwrap();
-            assert!(MANIFEST.is_valid(&line), "no line of a manifest: {line}");
+            assert_valid(&MANIFEST, line);
         }
         let manifest = self.manifest();
         let (mut keys, mut outputs) = (BTreeMap::new(), BTreeMap::new());
