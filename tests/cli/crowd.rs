@@ -239,7 +239,7 @@ fn many_on_a_workspace_leave_it_as_one_would() {
 
 #[test]
 fn a_builder_that_is_killed_leaves_a_cache_in_which_nothing_is_broken() {
-    const KILLED: usize = 10;
+    const KILLED: usize = 8;
     let sandbox = Sandbox::new();
     let right = commits(&sandbox, KILLED + 1);
     let folder = sandbox.path(".");
