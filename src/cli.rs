@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and how results are printed.
 
 mod args;
+mod lock;
 mod terminal;
 mod voice;
 
@@ -196,6 +197,7 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
             voice.plan(&saved, &saved.plan(), form.format(), verbose);
             Ok(Exit::Done)
         }
+        Typed::Command(Command::Lock(typed)) => typed.run(environment, voice).await,
         Typed::Command(Command::Validate { files }) => {
             let flavours = app::validate(&files.places())?;
             voice.print(&format!("valid: {}\n", flavours.join(", ")));

@@ -1,5 +1,6 @@
 //! What a probe found out about a base image.
 
+use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder};
 use serde::{Deserialize, Serialize};
 
 /// Facts about a base image, as the probe writes them to `facts.json`.
@@ -33,6 +34,44 @@ impl Facts {
         serde_json::from_str(json)
     }
 
+    /// Returns the values of environment markers (PEP 508); `None` where Python's version cannot be read.
+    ///
+    /// Known gap: PyPy's own version and the kernel's are not among the facts. The language's version
+    /// and an empty text stand in their places.
+    pub fn markers(&self) -> Option<MarkerEnvironment> {
+        let mut parts = self.python.split('.');
+        let short = format!("{}.{}", parts.next()?, parts.next()?);
+        let builder = MarkerEnvironmentBuilder {
+            implementation_name: &self.implementation,
+            implementation_version: &self.python,
+            os_name: "posix",
+            platform_machine: &self.architecture,
+            platform_python_implementation: match self.implementation.as_str() {
+                "cpython" => "CPython",
+                "pypy" => "PyPy",
+                other => other,
+            },
+            platform_release: "",
+            platform_system: "Linux",
+            platform_version: "",
+            python_full_version: &self.python,
+            python_version: &short,
+            sys_platform: "linux",
+        };
+        MarkerEnvironment::try_from(builder).ok()
+    }
+
+    /// Names this environment by a marker that holds in it, for a lock that was made there.
+    pub fn as_marker(&self) -> String {
+        let short: Vec<&str> = self.python.split('.').take(2).collect();
+        format!(
+            "implementation_name == '{}' and platform_machine == '{}' and python_version == '{}' and sys_platform == 'linux'",
+            self.implementation,
+            self.architecture,
+            short.join(".")
+        )
+    }
+
     /// Tells whether pip is at least this version; one that cannot be read is taken for old.
     pub fn pip_is_at_least(&self, major: u64, minor: u64) -> bool {
         let mut parts = self
@@ -46,6 +85,36 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_environment_is_told_by_its_marker() {
+        let facts = |python: &str, implementation: &str| Facts {
+            python: python.to_owned(),
+            implementation: implementation.to_owned(),
+            abi: String::new(),
+            interpreter: String::new(),
+            interpreter_package: None,
+            pip: String::new(),
+            distribution: String::new(),
+            distribution_version: String::new(),
+            architecture: "x86_64".to_owned(),
+            libc: String::new(),
+        };
+        let own: pep508_rs::MarkerTree = facts("3.11.2", "cpython").as_marker().parse().unwrap();
+        let check = |python: &str, implementation: &str, expected: bool| {
+            let markers = facts(python, implementation).markers().unwrap();
+            assert_eq!(
+                own.evaluate(&markers, &[]),
+                expected,
+                "{python} {implementation}"
+            );
+        };
+        check("3.11.2", "cpython", true);
+        check("3.11.9", "cpython", true);
+        check("3.12.0", "cpython", false);
+        check("3.11.2", "pypy", false);
+        assert!(facts("odd", "cpython").markers().is_none());
+    }
 
     #[test]
     fn versions_of_pip_compare_as_numbers() {

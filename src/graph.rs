@@ -1,5 +1,6 @@
 //! The graph of steps: what both files and the observed situation come to.
 
+mod includes;
 mod packaging;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,10 +16,12 @@ use crate::step::copy::Copy;
 use crate::step::image::{Image, repository};
 use crate::step::probe::Probe;
 use crate::step::render::Render;
-use crate::step::wheel::{Handover, PipInputs, PipText, WheelRun, Work};
+use crate::step::wheel::{Handover, LockFile, PipInputs, PipText, WheelRun, Work};
 use crate::step::{Address, Kind, Part, Step};
 use crate::template::{self, TemplateError};
-use crate::tree::{BadPath, RelPath, Tree};
+use crate::tree::{RelPath, Tree};
+
+pub use includes::included_files;
 
 /// What the world looks like, as far as steps depend on it.
 #[derive(Clone, Debug)]
@@ -37,6 +40,8 @@ pub struct Situation {
     pub base_images: BTreeMap<ImageName, String>,
     /// The files of the source that a pip setting names, or that such a file includes.
     pub pip_files: BTreeMap<RelPath, PipText>,
+    /// The lock of each flavour that has one.
+    pub locks: BTreeMap<String, Arc<LockFile>>,
     /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
     pub epoch: u64,
 }
@@ -157,6 +162,20 @@ impl Graph {
             .collect();
         found.sort();
         found
+    }
+
+    /// Has these steps resolve dependencies as if they never had.
+    pub fn resolve_anew(&mut self, asked: &BTreeSet<Address>) {
+        for address in asked {
+            let Some(&index) = self.by_address.get(address) else {
+                continue;
+            };
+            if let Kind::Wheel(wheel) = &mut self.steps[index].kind
+                && let Work::Dependencies { anew, .. } = &mut wheel.work
+            {
+                *anew = true;
+            }
+        }
     }
 
     /// Returns these steps and all that they need, directly or not.
@@ -327,61 +346,14 @@ fn flavour_steps(
             let dependencies = Work::Dependencies {
                 wheel: address(Part::Wheel),
                 extras: build.extras.clone(),
+                lock: situation.locks.get(flavour).cloned(),
+                anew: false,
             };
             steps.push(wheel_run(Part::Dependencies, dependencies));
         }
     }
     packaging::steps(build, situation, steps);
     Ok(())
-}
-
-/// Returns the paths that a file of requirements or constraints includes by `-r` or `-c`.
-///
-/// They are relative to the including file (pip's documentation, "Requirements File Format");
-/// one that leaves the source is an error, for the copy of the source would not have it.
-pub fn included_files(path: &RelPath, text: &str) -> Result<Vec<RelPath>, (String, BadPath)> {
-    let folder = path
-        .as_str()
-        .rsplit_once('/')
-        .map_or("", |(folder, _)| folder);
-    let mut found = Vec::new();
-    for line in text.lines() {
-        let line = line.trim();
-        let long = ["--requirement", "--constraint"].iter().find_map(|option| {
-            line.strip_prefix(option)
-                .and_then(|rest| rest.strip_prefix([' ', '=', '\t']))
-        });
-        // The file may follow a short option without a space.
-        let short = || line.strip_prefix("-r").or(line.strip_prefix("-c"));
-        let Some(target) = long.or_else(short) else {
-            continue;
-        };
-        let target = target.split(" #").next().unwrap_or(target).trim();
-        if target.contains("://") {
-            continue;
-        }
-        let joined =
-            resolve_dots(folder, target).ok_or_else(|| (target.to_owned(), BadPath::Escapes))?;
-        found.push(RelPath::new(&joined).map_err(|problem| (target.to_owned(), problem))?);
-    }
-    Ok(found)
-}
-
-fn resolve_dots(folder: &str, target: &str) -> Option<String> {
-    if target.starts_with('/') {
-        return Some(target.to_owned());
-    }
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 //! - [`facts`]: what a probe found out about a base image.
 //! - [`wheel`]: names and metadata of wheels.
 //! - [`version`]: PEP 440 versions as Debian and rpm order them.
+//! - [`lock`]: lock files, and the versions that they and records hold.
 //! - [`template`]: dockerfile templates, rendered.
 //! - [`step`]: what there is to do, as data, with the named inputs that make a step's key.
 //! - [`graph`]: builds and what was observed, compiled into steps in order.
@@ -74,6 +75,7 @@ pub mod exec;
 pub mod facts;
 pub mod graph;
 pub mod history;
+pub mod lock;
 pub mod manifest;
 pub mod observe;
 pub mod package;

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The modules that are functions of their inputs.
-const PURE: [&str; 13] = [
-    "digest", "tree", "config", "facts", "wheel", "version", "template", "step", "graph",
+const PURE: [&str; 14] = [
+    "digest", "tree", "config", "facts", "wheel", "version", "lock", "template", "step", "graph",
     "manifest", "entry", "history", "plan",
 ];
 

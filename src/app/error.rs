@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::cache::CacheError;
 use crate::config::ConfigErrors;
 use crate::engine::EngineError;
+use crate::lock::LockError;
 use crate::plan::{Action, Moved, Plan, Reason};
 use crate::scm::ScmError;
 use crate::source::SourceError;
@@ -112,6 +113,32 @@ pub enum AppError {
         /// What is wrong with that.
         why: String,
     },
+    /// A lock file has mistakes.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Lock(#[from] Box<LockError>),
+    /// There is nothing that could be locked.
+    #[error("{what}")]
+    #[diagnostic(code(builder::usage::lock))]
+    NotLockable {
+        /// Why not.
+        what: String,
+        /// What to do.
+        #[help]
+        help: String,
+    },
+    /// A lock file could not be written.
+    #[error("could not write {}: {cause}", path.display())]
+    #[diagnostic(
+        code(builder::lock::write),
+        help("a lock stands beside the project's file")
+    )]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the attempt met.
+        cause: io::Error,
+    },
     /// A saved plan cannot be read or written.
     #[error("{what}")]
     #[diagnostic(code(builder::plan::file))]
@@ -209,6 +236,8 @@ impl AppError {
             | Self::UnknownStep { .. }
             | Self::Environment { .. }
             | Self::Include { .. }
+            | Self::Lock(_)
+            | Self::NotLockable { .. }
             | Self::PlanFile { stale: false, .. }
             | Self::Cache(_)
             | Self::UnknownRun { .. }
@@ -218,7 +247,7 @@ impl AppError {
             }
             Self::Changes { .. } => Exit::Failed,
             Self::Workspace(WorkspaceError::Locked { .. }) => Exit::Locked,
-            Self::Workspace(_) => Exit::Failed,
+            Self::Workspace(_) | Self::Unwritable { .. } => Exit::Failed,
             Self::Engine(EngineError::Unreachable { .. }) => Exit::Unreachable,
             Self::Engine(EngineError::Endpoint { .. }) => Exit::Usage,
             Self::Engine(EngineError::Interrupted) => Exit::Interrupted,

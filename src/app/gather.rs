@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::app::caching::CacheChoice;
 use crate::app::lookup::Disk;
 use crate::app::situation::situation;
-use crate::app::{AppError, Environment};
+use crate::app::{AppError, Environment, locks};
 use crate::cache::Caches;
 use crate::config::build::Build;
 use crate::config::names::ImageName;
@@ -36,6 +36,8 @@ pub struct Places {
     pub build_file: Option<PathBuf>,
     /// The source.
     pub source: PathBuf,
+    /// Whether lock files are passed over, as they are where they are about to be written.
+    pub without_locks: bool,
 }
 
 /// Everything that a plan was made from, and the plan.
@@ -165,8 +167,10 @@ pub async fn gather(
     merge(&mut observed, images);
 
     let (situation, warnings) = situation(places, &root, &builds, tree, base_images, environment)?;
-    let graph = graph::compile(&builds, &situation)?;
+    let mut graph = graph::compile(&builds, &situation)?;
     let request = request(&graph)?;
+    // Who asks for a step that is up to date wants to see what the index has by now.
+    graph.resolve_anew(&request.replace);
     let objects = |digest: &Digest| {
         if *digest == situation.source.digest() {
             return Some(situation.source.to_listing());
@@ -187,6 +191,9 @@ pub async fn gather(
         plan.warnings.extend(caches.take_warnings());
     }
     plan.warnings.splice(0..0, warnings);
+    let past = (&workspace, &manifest, &plan);
+    let stale = locks::warnings(&root, &builds, &situation.locks, past);
+    plan.warnings.extend(stale);
     if !plan.is_empty() {
         plan.warnings.extend(environment.missing_secrets(&builds));
     }

@@ -15,6 +15,7 @@ use crate::app::gather::{Gathered, Places, gather};
 use crate::app::run::{Given, Work, refused};
 use crate::app::{
     AppError, ApplyOptions, Approval, Engines, Environment, Exit, Feedback, Invocation, command,
+    locks,
 };
 use crate::digest::{Digest, KEY_CONTEXT};
 use crate::engine::{Engine, EngineError};
@@ -164,6 +165,7 @@ fn places(command: &Command) -> Places {
         config: PathBuf::from(&command.config),
         build_file: command.build_file.as_ref().map(PathBuf::from),
         source: PathBuf::from(&command.source),
+        without_locks: false,
     }
 }
 
@@ -216,6 +218,15 @@ pub fn staleness(saved: &Saved) -> Vec<String> {
         };
         let (was, is) = (planned.digest().short(), scan.tree.digest().short());
         moved.push(Moved::of_all("source", was, is).because(difference.to_string()));
+    }
+    // A lock that was torn makes no plan; that a configuration cannot be read was told above.
+    match locks::moved(&places(command), &saved.plan()) {
+        Ok(locks) => moved.extend(locks),
+        Err(error) if moved.is_empty() => {
+            let none = Moved::of_all("the plan", "could be made", "cannot be made any more");
+            moved.push(none.because(error.to_string()));
+        }
+        Err(_) => {}
     }
     moved
         .into_iter()

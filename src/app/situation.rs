@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::app::{AppError, Environment, Places};
+use crate::app::{AppError, Environment, Places, locks};
 use crate::config;
 use crate::config::build::{Build, PipFile};
 use crate::graph::{Handovers, Situation, included_files};
@@ -50,6 +50,11 @@ pub(super) fn situation(
         project,
         declared_name,
         declared_version: stated("version"),
+        locks: if places.without_locks {
+            BTreeMap::new()
+        } else {
+            locks::read(places, builds)?
+        },
         pip_files: pip_files(root, builds, &tree)?,
         source: Arc::new(tree),
         version,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::cache::{CacheArgs, CacheCommand};
+use super::lock::LockArgs;
 use crate::app::{AppError, Engines, Places};
 
 const EXITS: &str = "\
@@ -118,6 +119,8 @@ pub(super) enum Command {
         #[arg(long, short)]
         verbose: bool,
     },
+    /// Resolve the dependencies, and write which files they are
+    Lock(LockArgs),
     /// Check both files, without an engine
     Validate {
         #[command(flatten)]
@@ -303,11 +306,11 @@ pub(super) struct RunArgs {
     pub verbose: bool,
 }
 
-fn default_jobs() -> usize {
+pub(super) fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-fn parse_jobs(text: &str) -> Result<usize, String> {
+pub(super) fn parse_jobs(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least one step has to run at a time".to_owned()),
         Ok(jobs) => Ok(jobs),
@@ -321,6 +324,7 @@ impl Files {
             config: self.config,
             build_file: self.build_file,
             source: self.source,
+            without_locks: false,
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Its containers know three things to do. The probe finds a fixed base image. A build of the
 //! project's wheel makes a real zip archive from the source's files, those below `tests/` left out,
 //! that requires what `requires.txt` lists. A build of dependencies makes a wheel of each line that
-//! it is given; a buildscript makes the project's wheel. Wheels are installed as one file a stage, and
+//! it is given, in the newest version or in the one that a constraint names; with a lock, of each
+//! package in it. Asked for a report, it tells what it would make. A buildscript makes the project's wheel. Wheels are installed as one file a stage, and
 //! every check is content. Equal input gives equal bytes.
 #![expect(
     clippy::disallowed_methods,
@@ -21,7 +22,7 @@ use std::sync::{Mutex, MutexGuard};
 use futures_util::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
 
-use self::containers::{dependencies, installed, project};
+use self::containers::{dependencies, installed, locked, project, report, resolved};
 use crate::digest::{ContentHasher, Digest};
 use crate::engine::{
     ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, Platform, RunContainer,
@@ -47,6 +48,8 @@ pub struct State {
     pub calls: Vec<String>,
     /// The number of a call, counted from 0, that fails.
     pub fail_at: Option<usize>,
+    /// The newest version of each distribution; `1` of those that are not here.
+    pub newest: BTreeMap<String, String>,
     /// Steps whose command ends with this status.
     pub statuses: BTreeMap<String, i64>,
 }
@@ -137,8 +140,13 @@ impl FakeEngine {
             installed(settings, &files)
         } else if files.contains_key("build/check.json") {
             BTreeMap::new()
+        } else if command.contains("--report") {
+            let found = resolved(&files, &command, &self.state().newest);
+            BTreeMap::from([("report.json".to_owned(), report(&found))])
+        } else if let Some(lock) = files.get("build/pip/lock.json") {
+            dependencies(&locked(lock))
         } else if files.contains_key("build/pip/metadata.txt") {
-            dependencies(&files)
+            dependencies(&resolved(&files, &command, &self.state().newest))
         } else {
             project(&files, &request.image)
         };

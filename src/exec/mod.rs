@@ -10,6 +10,7 @@ mod check;
 mod copy;
 mod image;
 mod knowledge;
+mod locking;
 mod log;
 mod package;
 mod probe;
@@ -36,7 +37,10 @@ use crate::step::{Address, Facet, Input, Kind, Step};
 use crate::tree::{Entry, RelPath};
 use crate::workspace::{Workspace, WorkspaceError};
 
+pub use locking::resolve_all;
+pub use probe::known_facts;
 pub use schedule::{Apply, Summary, apply};
+pub use wheel::Resolution;
 
 /// What every step of a run may use.
 pub struct Host {
@@ -234,6 +238,16 @@ pub enum StepError {
     #[diagnostic(code(builder::step::image))]
     Image {
         /// What is wrong.
+        what: String,
+        /// What to do.
+        #[help]
+        help: String,
+    },
+    /// The lock does not fit.
+    #[error("{what}")]
+    #[diagnostic(code(builder::step::lock))]
+    Lock {
+        /// What does not fit.
         what: String,
         /// What to do.
         #[help]

@@ -16,6 +16,13 @@ use crate::facts::Facts;
 use crate::step::probe::{PROBE_SCRIPT, Probe};
 use crate::step::{Facet, Input, short_image};
 use crate::tree::{Entry, RelPath};
+use crate::workspace::Workspace;
+
+/// Returns the facts of a flavour's base image as its last probe found them.
+pub fn known_facts(workspace: &Workspace, flavour: &str) -> Option<Facts> {
+    let text = fs::read_to_string(workspace.path(&facts_path(flavour))).ok()?;
+    Facts::parse(&text).ok()
+}
 
 /// Where a flavour's facts are kept in the workspace.
 pub(super) fn facts_path(flavour: &str) -> RelPath {

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::exec::{Host, Produced, StepError};
+use crate::lock::{VersionChange, difference};
 use crate::manifest::{Leavings, Line, Manifest, Outputs, Record};
 use crate::report::{Event, Observer};
-use crate::step::{Address, Input, Step, fingerprint_key};
+use crate::step::{Address, Facet, Input, Step, fingerprint_key};
 use crate::tree::RelPath;
 use crate::workspace::{Journal, WorkspaceError};
 
@@ -108,6 +109,20 @@ pub(super) fn settle(
     };
     journal.add(Line::Done(Box::new(record.clone())))?;
     Ok((record, same))
+}
+
+/// Says which distributions came out in other versions than the last time, if any did.
+pub(super) fn versions_changed(
+    before: Option<&Outputs>,
+    record: &Record,
+) -> Option<Vec<VersionChange>> {
+    let versions = |outputs: &Outputs| match outputs.facets.get(&Facet::Versions) {
+        Some(Input::Versions(pins)) => Some(pins.clone()),
+        _ => None,
+    };
+    let mut changes = difference(&versions(before?)?, &versions(&record.outputs)?);
+    changes.retain(VersionChange::moves);
+    (!changes.is_empty()).then_some(changes)
 }
 
 /// Names what is about to be placed and no record claims yet, so that a crash before the new

@@ -1,22 +1,27 @@
 //! Making wheels in a container of the builder image.
 
 mod command;
+mod dependencies;
+mod resolve;
 mod wheelhouse;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::archive;
 use crate::config::build::PipFile;
-use crate::engine::{Download, RunContainer, Secret, TarWriter};
+use crate::engine::{Call, Download, RunContainer, RunOutcome, Secret, TarWriter};
 use crate::exec::knowledge;
 use crate::exec::{CA_PATH, Host, Job, Produced, StepError, ca_variables};
-use crate::step::Input;
 use crate::step::wheel::{PREPARE_SCRIPT, WheelRun, Work};
+use crate::step::{Address, Input};
 use crate::wheel::pip_requirements;
 use crate::workspace::SOURCE;
 
 use command::Pip;
+pub use resolve::Resolution;
+pub(super) use resolve::resolve;
 use wheelhouse::Wheelhouse;
 pub(super) use wheelhouse::metadata as read_metadata;
 
@@ -37,36 +42,37 @@ pub(super) async fn run(
     let address = &job.step.address;
     let flavour = address.flavour().unwrap_or_default();
     let project = knowledge::text_input(job, "project name");
-    let mut files = vec![
-        (
-            "build/prepare.sh".to_owned(),
-            PREPARE_SCRIPT.as_bytes().to_vec(),
-            0o755,
-        ),
-        (
-            CA_PATH.trim_start_matches('/').to_owned(),
-            host.ca_bundle(address),
-            0o644,
-        ),
-    ];
-    let pip = Pip::new(wheel, &knowledge::facts(host, flavour)?, &mut files);
+    let mut files = prepare_files(host, address);
+    let facts = knowledge::facts(host, flavour)?;
+    let pip = Pip::new(wheel, &facts, &mut files);
     let mut executable = BTreeSet::new();
     let command = match &wheel.work {
         Work::Project { .. } => pip.project(SOURCE_DIR),
-        Work::Dependencies { extras, .. } => {
+        Work::Dependencies {
+            extras, lock, anew, ..
+        } => {
             let requires = list_input(job, "requirements");
             let lines = pip_requirements(&project, &requires, extras);
             if lines.is_empty() && wheel.pip.settings.requirements.is_empty() {
                 (job.log)("the project requires nothing");
                 return Wheelhouse::default().produced(flavour, address, None);
             }
-            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-            files.push((
-                format!("{PIP_FILES}/metadata.txt"),
-                text.into_bytes(),
-                0o644,
-            ));
-            pip.dependencies(&format!("/{PIP_FILES}/metadata.txt"), WHEELHOUSE)
+            let run = dependencies::Run {
+                host,
+                job,
+                wheel,
+                pip: &pip,
+                facts: &facts,
+                lines: &lines,
+            };
+            let staging = match lock {
+                Some(lock) => run.locked(lock, &project, files).await?,
+                None => run.resolving(*anew, files).await?,
+            };
+            let mut wheelhouse = Wheelhouse::read(&staging, &job.log)?;
+            // A dependency that requires the project back brings it from the index.
+            wheelhouse.leave_out(&project, &job.log);
+            return wheelhouse.produced(flavour, address, None);
         }
         Work::Buildscript { script, .. } => {
             executable.insert(script.clone());
@@ -81,17 +87,15 @@ pub(super) async fn run(
 
     let staging = host.workspace.staging(address)?;
     let mut uploads: Vec<TarWriter> = vec![archive::pack_files(files, wheel.epoch)];
-    if !matches!(wheel.work, Work::Dependencies { .. }) {
-        let root = host.workspace.root().join(SOURCE);
-        let tree = job.source.as_ref().clone();
-        uploads.push(archive::pack_tree(
-            root,
-            tree,
-            SOURCE_DIR.to_owned(),
-            wheel.epoch,
-            executable,
-        ));
-    }
+    let root = host.workspace.root().join(SOURCE);
+    let tree = job.source.as_ref().clone();
+    uploads.push(archive::pack_tree(
+        root,
+        tree,
+        SOURCE_DIR.to_owned(),
+        wheel.epoch,
+        executable,
+    ));
     if let Work::Project { version, .. } | Work::Buildscript { version, .. } = &wheel.work
         && !version.files.is_empty()
     {
@@ -102,46 +106,27 @@ pub(super) async fn run(
             .map(|(path, text)| (place(path), text.clone().into_bytes(), 0o644));
         uploads.push(archive::pack_files(texts.collect(), wheel.epoch));
     }
-    let shown = command::shown(&command);
-    (job.log)(&format!("$ {shown}"));
-    let prepared = ["sh", "/build/prepare.sh"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(command);
-    let request = RunContainer {
+    let container = Container {
         image: knowledge::image(job, &wheel.image)?,
-        command: prepared.collect(),
-        workdir: SOURCE_DIR.to_owned(),
-        env: environment(host, job, wheel, &pip),
-        secrets: secrets(host, wheel),
-        labels: host.container_labels(address),
+        step: address,
+        wheel,
+        pip: &pip,
+        command: &command,
         uploads,
-        downloads: vec![Download {
-            from: WHEELHOUSE.to_owned(),
-            into: staging.clone(),
-        }],
-        network: true,
+        from: WHEELHOUSE,
+        into: &staging,
     };
-    let outcome = host.engine.run(request, &job.call()).await?;
-    if outcome.status != 0 {
-        return Err(StepError::Command {
-            command: shown,
-            status: outcome.status,
-            out_of_memory: outcome.out_of_memory,
-        });
-    }
+    let outcome = container.run(host, &job.call()).await?;
+    succeeded(outcome, &command)?;
 
-    let mut wheelhouse = Wheelhouse::read(&staging, &job.log)?;
+    let wheelhouse = Wheelhouse::read(&staging, &job.log)?;
     match &wheel.work {
         Work::Project { .. } => {
             let own = wheelhouse.only()?;
             wheelhouse.with_project(Some(own), &job.log, flavour, address)
         }
-        Work::Dependencies { .. } => {
-            // A dependency that requires the project back brings it from the index.
-            wheelhouse.leave_out(&project, &job.log);
-            wheelhouse.produced(flavour, address, None)
-        }
+        // Its wheels are all that it is for, and it has returned with them.
+        Work::Dependencies { .. } => wheelhouse.produced(flavour, address, None),
         Work::Buildscript {
             script, project, ..
         } => {
@@ -158,6 +143,64 @@ pub(super) async fn run(
     }
 }
 
+/// The files by which every run is prepared.
+fn prepare_files(host: &Host, step: &Address) -> Vec<dependencies::File> {
+    let script = PREPARE_SCRIPT.as_bytes().to_vec();
+    let bundle = CA_PATH.trim_start_matches('/').to_owned();
+    vec![
+        ("build/prepare.sh".to_owned(), script, 0o755),
+        (bundle, host.ca_bundle(step), 0o644),
+    ]
+}
+
+/// A run of a command in the builder image, prepared as every run of pip is.
+struct Container<'a> {
+    image: String,
+    step: &'a Address,
+    wheel: &'a WheelRun,
+    pip: &'a Pip,
+    command: &'a [String],
+    uploads: Vec<TarWriter>,
+    /// The folder that is brought out.
+    from: &'a str,
+    /// The folder that receives it.
+    into: &'a Path,
+}
+
+impl Container<'_> {
+    async fn run(self, host: &Host, call: &Call) -> Result<RunOutcome, StepError> {
+        (call.log)(&format!("$ {}", command::shown(self.command)));
+        let prepared = ["sh", "/build/prepare.sh"].map(str::to_owned).into_iter();
+        let request = RunContainer {
+            image: self.image,
+            command: prepared.chain(self.command.iter().cloned()).collect(),
+            workdir: SOURCE_DIR.to_owned(),
+            env: environment(host, self.step, self.wheel, self.pip),
+            secrets: secrets(host, self.wheel),
+            labels: host.container_labels(self.step),
+            uploads: self.uploads,
+            downloads: vec![Download {
+                from: self.from.to_owned(),
+                into: self.into.to_owned(),
+            }],
+            network: true,
+        };
+        Ok(host.engine.run(request, call).await?)
+    }
+}
+
+/// Turns any other status than 0 into the error of a command.
+fn succeeded(outcome: RunOutcome, command: &[String]) -> Result<(), StepError> {
+    match outcome.status {
+        0 => Ok(()),
+        status => Err(StepError::Command {
+            command: command::shown(command),
+            status,
+            out_of_memory: outcome.out_of_memory,
+        }),
+    }
+}
+
 fn list_input(job: &Job, name: &str) -> Vec<String> {
     match job.inputs.get(name) {
         Some(Input::List(items)) => items.clone(),
@@ -167,7 +210,12 @@ fn list_input(job: &Job, name: &str) -> Vec<String> {
 
 /// The environment of a run: what makes bytes repeatable, what the configuration asks for, and how
 /// the network is reached.
-fn environment(host: &Host, job: &Job, wheel: &WheelRun, pip: &Pip) -> BTreeMap<String, String> {
+fn environment(
+    host: &Host,
+    step: &Address,
+    wheel: &WheelRun,
+    pip: &Pip,
+) -> BTreeMap<String, String> {
     let fixed = [
         ("LC_ALL", "C.UTF-8"),
         ("TZ", "UTC"),
@@ -203,7 +251,7 @@ fn environment(host: &Host, job: &Job, wheel: &WheelRun, pip: &Pip) -> BTreeMap<
             .or_insert(value);
     }
     env.extend(host.proxies.clone());
-    if !host.ca_bundle(&job.step.address).is_empty() {
+    if !host.ca_bundle(step).is_empty() {
         env.extend(ca_variables());
     }
     env.extend(wheel.environment.clone());

@@ -48,6 +48,7 @@ fn packaged(name: &str, buildscript: bool, package: &str, more: &str) -> Vec<Ste
     let situation = Situation {
         declared_name: None,
         declared_version: None,
+        locks: BTreeMap::new(),
         project: "shop".to_owned(),
         source: Arc::default(),
         version: Handovers::default(),

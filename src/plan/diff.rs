@@ -238,9 +238,12 @@ fn shown(input: &Input) -> String {
     match input {
         Input::File(_) | Input::Document(_) | Input::Tree(_) => "set".to_owned(),
         Input::Stated { words, digest: _ } => words.clone(),
-        Input::Text(_) | Input::List(_) | Input::Map(_) | Input::Image(_) | Input::Made(_) => {
-            input.shown()
-        }
+        Input::Text(_)
+        | Input::List(_)
+        | Input::Map(_)
+        | Input::Versions(_)
+        | Input::Image(_)
+        | Input::Made(_) => input.shown(),
     }
 }
 

@@ -24,6 +24,9 @@ pub struct Moved {
     pub detail: Option<String>,
 }
 
+/// How a value that is not there is shown.
+const NOT_SET: &str = "not set";
+
 impl Moved {
     /// Names something that no step reads, but the whole plan.
     pub fn of_all(input: &str, was: impl Into<String>, is: impl Into<String>) -> Self {
@@ -34,6 +37,26 @@ impl Moved {
             is: is.into(),
             detail: None,
         }
+    }
+
+    /// Compares two values of an input of a step; `None` where they are equal.
+    pub fn of_values(
+        step: &Address,
+        name: &str,
+        was: Option<&Input>,
+        is: Option<&Input>,
+    ) -> Option<Self> {
+        if was == is {
+            return None;
+        }
+        let shown = |value: Option<&Input>| value.map_or_else(|| NOT_SET.to_owned(), Input::shown);
+        let both = was.zip(is);
+        let detail = both.and_then(|(was, is)| Reason::of_values(name, was, is));
+        Some(Self {
+            steps: vec![step.clone()],
+            detail: detail.map(|reason| reason.to_string()),
+            ..Self::of_all(name, shown(was), shown(is))
+        })
     }
 
     /// Adds what more there is to say.
@@ -205,7 +228,7 @@ fn inputs(old: &Fingerprint, new: &Fingerprint, trees: (&Tree, &Tree)) -> Vec<Mo
             continue;
         }
         let shown =
-            |value: Option<&Value<'_>>| value.map_or_else(|| "not set".to_owned(), Value::shown);
+            |value: Option<&Value<'_>>| value.map_or_else(|| NOT_SET.to_owned(), Value::shown);
         let mut one = Moved::of_all(name, shown(was), shown(is));
         if let (Some(Value::Known(was)), Some(Value::Known(is))) = (was, is) {
             one.detail = detail(name, was, is, trees);
@@ -223,7 +246,9 @@ fn detail(name: &str, was: &Input, is: &Input, (before, after): (&Tree, &Tree)) 
             let input = name.to_owned();
             Some(Reason::Files { input, difference }.to_string())
         }
-        (Input::List(_), Input::List(_)) | (Input::Map(_), Input::Map(_)) => {
+        (Input::List(_), Input::List(_))
+        | (Input::Map(_), Input::Map(_))
+        | (Input::Versions(_), Input::Versions(_)) => {
             Reason::of_values(name, was, is).map(|reason| reason.to_string())
         }
         _ => None,

@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::lock::{VersionChange, difference};
 use crate::step::{Address, Input, short_image};
 use crate::tree::{RelPath, TreeDifference};
 
@@ -36,6 +37,13 @@ pub enum Reason {
         added: Vec<String>,
         /// What is gone from it.
         removed: Vec<String>,
+    },
+    /// Versions differ.
+    Versions {
+        /// The input.
+        input: String,
+        /// What became of each distribution.
+        changes: Vec<VersionChange>,
     },
     /// A value differs.
     Value {
@@ -148,6 +156,9 @@ pub struct DiffLine {
 /// How many names a reason lists before it counts the rest.
 const NAMED: usize = 3;
 
+/// How many changes of versions a reason lists before it counts the rest.
+const VERSIONS_NAMED: usize = 12;
+
 impl Reason {
     /// Tells whether something that was left is not as it was left; the planner took it from the
     /// world, not from the configuration or the past.
@@ -215,6 +226,10 @@ impl Reason {
                     removed,
                 }
             }
+            (Input::Versions(old), Input::Versions(new)) => Self::Versions {
+                input,
+                changes: difference(old, new),
+            },
             (old, new) => Self::Value {
                 input,
                 old: Some(old.shown()),
@@ -250,6 +265,18 @@ impl fmt::Display for Reason {
                 }
                 added.iter().try_for_each(|item| write!(f, " +{item}"))?;
                 removed.iter().try_for_each(|item| write!(f, " -{item}"))
+            }
+            Self::Versions { input, changes } => {
+                let named: Vec<_> = changes
+                    .iter()
+                    .take(VERSIONS_NAMED)
+                    .map(ToString::to_string)
+                    .collect();
+                write!(f, "{input}: {}", named.join(", "))?;
+                match changes.len().saturating_sub(VERSIONS_NAMED) {
+                    0 => Ok(()),
+                    rest => write!(f, " and {rest} more"),
+                }
             }
             Self::Value { input, old, new } => match (old, new) {
                 (Some(old), Some(new)) => write!(f, "{input}: {old} → {new}"),

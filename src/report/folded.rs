@@ -123,6 +123,7 @@ impl<W: Write + Send> Observer for Folded<W> {
             }
             Event::Started { .. }
             | Event::StepStarted { .. }
+            | Event::VersionsChanged { .. }
             | Event::StepSkipped { .. }
             | Event::StepBlocked { .. }
             | Event::Removed { .. }

@@ -65,6 +65,11 @@ impl<W: Write + Send> Observer for PlainLines<W> {
                 let done = paint("done", AnsiColor::Green);
                 self.line(&format!("{step}: {done} in {}{same}", duration(*seconds)));
             }
+            Event::VersionsChanged { step, changes } => {
+                for change in changes {
+                    self.line(&format!("{step}: {change}"));
+                }
+            }
             Event::StepRestored {
                 step,
                 from,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::lock::VersionChange;
 use crate::step::Address;
 
 pub use ci::{Annotation, Ci};
@@ -51,6 +52,13 @@ pub enum Event {
         seconds: f64,
         /// Whether it left the same bytes as the last time.
         same: bool,
+    },
+    /// A step that ended well left other versions of distributions than the last time.
+    VersionsChanged {
+        /// The step.
+        step: Address,
+        /// What became of each distribution whose version is another.
+        changes: Vec<VersionChange>,
     },
     /// What a step leaves came from a cache.
     StepRestored {

@@ -67,6 +67,7 @@ impl Observer for Progress {
                 self.print(event);
             }
             Event::Started { .. }
+            | Event::VersionsChanged { .. }
             | Event::StepSkipped { .. }
             | Event::StepBlocked { .. }
             | Event::Removed { .. }

@@ -34,8 +34,12 @@ use crate::source::parents;
 use crate::tree::RelPath;
 
 /// The patterns that hold without any file, relative to the top of the source.
-const BUILT_IN: [&str; 12] = [
+const BUILT_IN: [&str; 14] = [
     "/build/",
+    // A lock is read by itself: what moves in it is an input of the steps that read it, and no change of
+    // the source.
+    "/pylock.toml",
+    "/pylock.*.toml",
     "*.egg-info/",
     "__pycache__",
     "*.pyc",

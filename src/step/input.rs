@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{ContentHasher, Digest, KEY_CONTEXT, NotADigest};
+use crate::lock::{Pin, Pins};
 use crate::step::Address;
 
 /// The value of a named input: content, never circumstance.
@@ -19,6 +20,8 @@ pub enum Input {
     List(Vec<String>),
     /// Names with values.
     Map(BTreeMap<String, String>),
+    /// Versions of distributions, each with what tells its content apart.
+    Versions(Pins),
     /// Content that people know by a few words.
     Stated {
         /// The words.
@@ -56,6 +59,17 @@ impl Input {
                     hasher.text(name).text(value);
                 }
             }
+            Self::Versions(pins) => {
+                hasher.text("versions").count(pins.len());
+                for (name, pin) in pins {
+                    let Pin {
+                        version,
+                        file,
+                        digest,
+                    } = pin;
+                    hasher.text(name).text(version).text(file).text(digest);
+                }
+            }
             Self::Stated { words, digest } => {
                 hasher.text("stated").text(words).digest(digest);
             }
@@ -83,6 +97,10 @@ impl Input {
             Self::Text(text) => text.clone(),
             Self::Stated { words, digest } => format!("{words} ({})", &digest.short()[..6]),
             Self::List(items) => format!("[{}]", items.join(", ")),
+            Self::Versions(pins) => match pins.len() {
+                1 => "1 package".to_owned(),
+                count => format!("{count} packages"),
+            },
             Self::Map(entries) => {
                 let entries: Vec<_> = entries
                     .iter()
@@ -125,6 +143,8 @@ pub enum Facet {
     OwnWheel,
     /// The wheels of the dependencies, by name and bytes.
     DependencyWheels,
+    /// Each wheel with its version, its file name and its SHA-256.
+    Versions,
     /// An archive of what a stage of the virtual environment installed.
     Content,
     /// What is known of that content: commands, modules, libraries, licences.

@@ -13,10 +13,11 @@
 //! | runtime dockerfile | the template, the base's name, the reports, the metadata, the facts, the settings of the image |
 //! | runtime image | the dockerfile, the contents of both stages, the base's id |
 //! | check | the package, the runtime image's key, the reports, the commands, the program's own text |
-//! | wheel run | the source tree¹, the image's key, the requirements², pip's settings and files, the buildscript's path, the build environment, the version from git, the epoch, the names of secrets³, the run's own procedure |
+//! | wheel run | the source tree¹, the image's key, the requirements², the lock by package⁴, pip's settings and files, the buildscript's path, the build environment, the version from git, the epoch, the names of secrets³, the run's own procedure |
 //!
 //! ¹ only where the project itself is built. ² only for the dependencies. ³ a secret's value, the CA
 //! bundle and the proxies are how bytes travel, not what they are: they enter no key.
+//! ⁴ name, version, markers and hashes of each package: where files lie is how bytes travel.
 
 mod address;
 pub mod check;

@@ -1,15 +1,23 @@
 //! A run that makes wheels in a container of the builder image.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::config::build::{Pip, PipFile};
 use crate::config::names::SecretName;
 use crate::digest::{ContentHasher, Digest};
+use crate::lock::Lock;
 use crate::step::{Address, Facet, Input, NamedSource, Source};
 use crate::tree::RelPath;
 
 /// The script that prepares a container before the command that makes the wheels.
 pub const PREPARE_SCRIPT: &str = include_str!("../../docker/prepare.sh");
+
+/// The program that makes the wheels that a lock names.
+pub const LOCKED_PROGRAM: &str = include_str!("../../docker/locked.py");
+
+/// The name of the input that says what a lock has.
+pub const LOCK_INPUT: &str = "lock";
 
 /// The modification time of every file that a build sees or makes, in seconds since 1970: the
 /// first moment that a zip archive can hold, 1980-01-01. It is a constant, and not the commit's
@@ -49,6 +57,11 @@ pub enum Work {
         wheel: Address,
         /// The extras whose requirements count.
         extras: Vec<String>,
+        /// The lock that says which files they are; without one pip resolves.
+        lock: Option<Arc<LockFile>>,
+        /// Whether pip resolves as if it never had; else it keeps the versions of the last run
+        /// where they still fit.
+        anew: bool,
     },
     /// All wheels, by a script of the project.
     Buildscript {
@@ -61,6 +74,15 @@ pub enum Work {
         /// How a version taken from git is handed in.
         version: Handover,
     },
+}
+
+/// A lock that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LockFile {
+    /// The file's name, for messages.
+    pub name: String,
+    /// What it says.
+    pub lock: Lock,
 }
 
 /// How a version taken from git is handed in to a build that has no git.
@@ -196,7 +218,13 @@ impl WheelRun {
                 version.input(&mut inputs);
                 false
             }
-            Work::Dependencies { wheel, extras } => {
+            Work::Dependencies {
+                wheel,
+                extras,
+                lock,
+                // A step that is asked to resolve anew runs for that reason: there is no value to compare.
+                anew: _,
+            } => {
                 let step = wheel.clone();
                 inputs.push((
                     "requirements".to_owned(),
@@ -216,6 +244,13 @@ impl WheelRun {
                 setting(&mut inputs, "extras", !extras.is_empty(), || {
                     Source::list(extras)
                 });
+                if let Some(lock) = lock {
+                    // Its name is none: the same lock may serve one flavour or all of them.
+                    let versions = Input::Versions(lock.lock.pins());
+                    inputs.push((LOCK_INPUT.to_owned(), Source::Known(versions)));
+                    let program = Input::File(Digest::of(LOCKED_PROGRAM.as_bytes()));
+                    inputs.push(("lock program".to_owned(), Source::Known(program)));
+                }
                 true
             }
             Work::Buildscript {
@@ -252,7 +287,12 @@ impl WheelRun {
     pub(super) fn summary(&self) -> String {
         match &self.work {
             Work::Project { .. } => "build the project's wheel".to_owned(),
-            Work::Dependencies { .. } => "build the wheels of all dependencies".to_owned(),
+            Work::Dependencies { lock: None, .. } => {
+                "build the wheels of all dependencies".to_owned()
+            }
+            Work::Dependencies {
+                lock: Some(lock), ..
+            } => format!("build the wheels that {} names", lock.name),
             Work::Buildscript { script, .. } => format!("make all wheels with {script}"),
         }
     }

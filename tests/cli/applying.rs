@@ -159,6 +159,8 @@ fn another_requirement_takes_the_place_of_the_old_one() {
     deb.wheel: done in 0.0s
     deb.dependencies: build the wheels of all dependencies
     deb.dependencies: done in 0.0s
+    deb.dependencies: cffi 1 removed
+    deb.dependencies: rich 1 added
     3 ran in 0.0s
       [SANDBOX]/workspace/build/wheelhouse/deb: 2 wheels
     [exit 0]

@@ -221,6 +221,7 @@ fn help_and_version_go_to_the_standard_output() {
                 saved plan, without asking
       show      Show a saved plan, also one that is stale or was applied; needs no
                 engine
+      lock      Resolve the dependencies, and write which files they are
       validate  Check both files, without an engine
       explain   Explain a step: its inputs, its last run, and why it would run
       history   List the runs of a workspace: when, what, how long, and what came

@@ -205,6 +205,7 @@ fn assert_in_order(run: &Run, needs: impl Fn(&str) -> Vec<String>, jobs: usize) 
             }
             Event::Removed { .. } => assert!(running.is_empty(), "{running:?}"),
             Event::Started { .. }
+            | Event::VersionsChanged { .. }
             | Event::StepLine { .. }
             | Event::StepBlocked { .. }
             | Event::Warning { .. }

@@ -195,6 +195,7 @@ impl Sandbox {
             config: self.at("config.yml"),
             build_file: self.outside.then(|| self.at("build.yml")),
             source: self.at("project"),
+            without_locks: false,
         }
     }
 

@@ -66,6 +66,14 @@ impl Index {
         self
     }
 
+    /// Returns every file with its distribution and its name.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str, &[u8])> {
+        self.files.iter().flat_map(|(distribution, files)| {
+            let files = files.iter();
+            files.map(|(name, bytes)| (*distribution, name.as_str(), bytes.as_slice()))
+        })
+    }
+
     /// Returns the bytes of a file of the index.
     pub fn file(&self, name: &str) -> &[u8] {
         let files = self.files.values().flatten();

@@ -17,10 +17,12 @@ mod environment;
 mod gone;
 mod index;
 mod interrupted;
+mod lock;
 mod pip;
 mod remote;
 mod repeatable;
 mod scripts;
+mod served;
 mod site;
 #[path = "../support/tls.rs"]
 mod tls;

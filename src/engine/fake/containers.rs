@@ -31,24 +31,82 @@ pub(super) fn project(files: &Files, image: &str) -> Files {
     BTreeMap::from([("fake_project-1.0-py3-none-any.whl".to_owned(), wheel)])
 }
 
-/// Makes a wheel of each requirement.
-pub(super) fn dependencies(files: &Files) -> Files {
-    let lines = files
-        .get("build/pip/metadata.txt")
-        .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    let lines = lines.unwrap_or_default();
-    let made = lines.lines().map(|line| {
-        let name: String = line
-            .chars()
+/// A distribution in one version.
+pub(super) type Version = (String, String);
+
+/// Resolves each requirement: in the version that a constraint names, or else in the newest one.
+pub(super) fn resolved(
+    files: &Files,
+    command: &str,
+    newest: &BTreeMap<String, String>,
+) -> Vec<Version> {
+    let text = |name: &str| {
+        let bytes = files.get(name).cloned().unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let kept = if command.contains("/build/pip/kept.txt") {
+        text("build/pip/kept.txt")
+    } else {
+        String::new()
+    };
+    let kept: BTreeMap<&str, &str> = kept
+        .lines()
+        .filter_map(|line| line.split_once("=="))
+        .collect();
+    let lines = text("build/pip/metadata.txt");
+    let names = lines.lines().map(|line| {
+        line.chars()
             .take_while(char::is_ascii_alphanumeric)
-            .collect();
-        let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1\n\n");
-        (
-            format!("{name}-1-py3-none-any.whl"),
-            wheel(&format!("{name}-1"), &metadata, line),
-        )
+            .collect::<String>()
+    });
+    names
+        .map(|name| {
+            let newest = newest.get(&name).map_or("1", String::as_str);
+            let version = kept
+                .get(name.as_str())
+                .copied()
+                .unwrap_or(newest)
+                .to_owned();
+            (name, version)
+        })
+        .collect()
+}
+
+/// The versions in a lock, as the program in the container is told of them.
+pub(super) fn locked(settings: &[u8]) -> Vec<Version> {
+    let settings: serde_json::Value =
+        serde_json::from_slice(settings).expect("builder writes the settings of the program");
+    let packages = settings["packages"].as_array().into_iter().flatten();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    packages
+        .map(|package| (text(&package["name"]), text(&package["version"])))
+        .collect()
+}
+
+/// Makes a wheel of each version.
+pub(super) fn dependencies(versions: &[Version]) -> Files {
+    let made = versions.iter().map(|(name, version)| {
+        let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\n");
+        let stem = format!("{name}-{version}");
+        let bytes = wheel(&stem, &metadata, name);
+        (format!("{stem}-py3-none-any.whl"), bytes)
     });
     made.collect()
+}
+
+/// Reports versions as pip does.
+pub(super) fn report(versions: &[Version]) -> Vec<u8> {
+    let items = versions.iter().map(|(name, version)| {
+        let mut hasher = ContentHasher::new("fake file");
+        let hash = hasher.text(name).text(version).finish().to_string();
+        let url = format!("https://index.example/{name}/{name}-{version}-py3-none-any.whl");
+        serde_json::json!({
+            "download_info": { "url": url, "archive_info": { "hashes": { "sha256": hash } } },
+            "metadata": { "name": name, "version": version },
+        })
+    });
+    let report = serde_json::json!({ "version": "1", "install": items.collect::<Vec<_>>() });
+    report.to_string().into_bytes()
 }
 
 /// Installs wheels: one file a stage, whose bytes are those of the wheels.

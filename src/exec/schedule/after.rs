@@ -36,6 +36,7 @@ impl Schedule<'_> {
             .graph
             .step(&step)
             .expect("only steps of the graph run");
+        let before = journal.manifest().outputs(&step).cloned();
         let settled = match result {
             Ok((produced, from)) => {
                 let texts = produced.objects.clone();
@@ -47,6 +48,7 @@ impl Schedule<'_> {
         match settled {
             Ok((record, same, from, texts)) => {
                 self.left(&step, &record);
+                let versions = settle::versions_changed(before.as_ref(), &record);
                 match from {
                     Some(from) => {
                         if from == LOCAL {
@@ -70,6 +72,10 @@ impl Schedule<'_> {
                         self.keeping.spawn(keep);
                         self.summary.ran.push(step.clone());
                     }
+                }
+                if let Some(changes) = versions {
+                    let step = step.clone();
+                    observer.event(&Event::VersionsChanged { step, changes });
                 }
                 settle::clear(&host, journal, observer, &step).await?;
             }

@@ -74,17 +74,48 @@ impl Pip {
         }
     }
 
-    fn wheel(&self) -> Vec<String> {
-        let mut command: Vec<String> = [
-            "python",
-            "-m",
-            "pip",
-            "wheel",
-            "--no-cache-dir",
-            "--use-pep517",
-        ]
-        .map(str::to_owned)
-        .to_vec();
+    /// The command that makes wheels of what is given after it, and the settings of every run.
+    pub fn wheel(&self) -> Vec<String> {
+        self.command(&["wheel"])
+    }
+
+    /// The command that finds out what the requirements come to, and makes nothing.
+    pub fn resolution(&self, metadata: &str, kept: Option<&str>, report: &str) -> Vec<String> {
+        let options = ["--dry-run", "--ignore-installed", "--quiet"];
+        let mut command = self.command(&[&["install"], options.as_slice()].concat());
+        command.extend(["--report".to_owned(), report.to_owned()]);
+        command.extend(self.wanted(metadata, kept));
+        command
+    }
+
+    /// What is asked for, and what constrains it. With hashes required the requirements files are
+    /// the whole set, each in one version, so that there is nothing to keep.
+    fn wanted(&self, metadata: &str, kept: Option<&str>) -> Vec<String> {
+        let mut words = Vec::new();
+        for file in &self.constraints {
+            words.extend(["--constraint".to_owned(), file.clone()]);
+        }
+        for file in &self.requirements {
+            words.extend(["--requirement".to_owned(), file.clone()]);
+        }
+        if self.require_hashes {
+            words.push("--require-hashes".to_owned());
+            return words;
+        }
+        if let Some(kept) = kept {
+            words.extend(["--constraint".to_owned(), kept.to_owned()]);
+        }
+        words.extend(["--requirement".to_owned(), metadata.to_owned()]);
+        words
+    }
+
+    fn command(&self, verb: &[&str]) -> Vec<String> {
+        let mut command: Vec<String> = ["python", "-m", "pip"]
+            .into_iter()
+            .chain(verb.iter().copied())
+            .chain(["--no-cache-dir", "--use-pep517"])
+            .map(str::to_owned)
+            .collect();
         for (option, _, value) in &self.index {
             command.extend([(*option).to_owned(), value.clone()]);
         }
@@ -107,19 +138,17 @@ impl Pip {
     ///
     /// With hashes required, the requirements files are the whole set, and what the metadata asks
     /// for is then found among the wheels, without an index.
-    pub fn dependencies(&self, metadata: &str, wheelhouse: &str) -> Vec<String> {
+    pub fn dependencies(
+        &self,
+        metadata: &str,
+        kept: Option<&str>,
+        wheelhouse: &str,
+    ) -> Vec<String> {
         let mut command = self.wheel();
-        for file in &self.constraints {
-            command.extend(["--constraint".to_owned(), file.clone()]);
-        }
-        for file in &self.requirements {
-            command.extend(["--requirement".to_owned(), file.clone()]);
-        }
+        command.extend(self.wanted(metadata, kept));
         if !self.require_hashes {
-            command.extend(["--requirement".to_owned(), metadata.to_owned()]);
             return command;
         }
-        command.push("--require-hashes".to_owned());
         let complete = [
             "python",
             "-m",

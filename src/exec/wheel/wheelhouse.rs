@@ -6,9 +6,12 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::digest::Digest;
 use crate::engine::LogSink;
 use crate::exec::{Produced, StepError};
+use crate::lock::{Pin, Pins};
 use crate::step::{Address, Facet, Input};
 use crate::tree::{Entry, RelPath, Tree};
 use crate::wheel::{Metadata, duplicates, name_and_version, normalised};
@@ -168,6 +171,7 @@ impl Wheelhouse {
         own: Option<&str>,
     ) -> Result<Produced, StepError> {
         let mut files = BTreeMap::new();
+        let mut versions = Pins::new();
         let (mut own_wheel, mut others) = (Tree::default(), Tree::default());
         for (name, (path, digest)) in self.wheels {
             let entry = Entry::File {
@@ -178,6 +182,7 @@ impl Wheelhouse {
                 RelPath::new(&format!("build/wheelhouse/{flavour}/{name}")).map_err(|problem| {
                     StepError::Bug(format!("{step} left a wheel {name:?}: {problem}"))
                 })?;
+            let name_of_wheel = name.clone();
             let name = RelPath::new(&name).map_err(|problem| {
                 StepError::Bug(format!("{step} left a wheel {name:?}: {problem}"))
             })?;
@@ -195,6 +200,8 @@ impl Wheelhouse {
                 &mut others
             };
             tree.insert(name, entry.clone());
+            let pin = pin(name_of_wheel.as_str(), &path)?;
+            versions.extend(pin);
             files.insert(place, (path, entry));
         }
         Ok(Produced {
@@ -202,10 +209,36 @@ impl Wheelhouse {
             facets: BTreeMap::from([
                 (Facet::OwnWheel, Input::File(own_wheel.digest())),
                 (Facet::DependencyWheels, Input::File(others.digest())),
+                (Facet::Versions, Input::Versions(versions)),
             ]),
             ..Produced::default()
         })
     }
+}
+
+/// Returns what a record keeps of a wheel: its version and its SHA-256, by which indexes and other
+/// tools know it.
+fn pin(name: &str, path: &Path) -> Result<Option<(String, Pin)>, StepError> {
+    let Some((distribution, version)) = name_and_version(name) else {
+        return Ok(None);
+    };
+    let mut hasher = Sha256::new();
+    File::open(path)
+        .and_then(|mut file| std::io::copy(&mut file, &mut hasher))
+        .map_err(|error| {
+            unusable(
+                format!("could not read {}: {error}", path.display()),
+                "look at the workspace's disk",
+            )
+        })?;
+    let digest = hasher.finalize();
+    let pin = Pin {
+        // In a file name a hyphen of the version is an underscore.
+        version: version.replace('_', "-"),
+        file: name.to_owned(),
+        digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    Ok(Some((distribution, pin)))
 }
 
 /// Reads the `METADATA` of a wheel.

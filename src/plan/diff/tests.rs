@@ -97,6 +97,8 @@ impl Project {
         let dependencies = Work::Dependencies {
             wheel: address("deb.wheel"),
             extras: Vec::new(),
+            lock: None,
+            anew: false,
         };
         let probe = Probe {
             image: ImageName::new("base").unwrap(),

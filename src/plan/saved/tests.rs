@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::lock::{Pin, Pins, VersionChange};
 use crate::plan::{DiffLine, moved};
 use crate::step::Facet;
 use crate::tree::{Entry, RelPath, TreeDifference};
@@ -43,6 +44,14 @@ pub(crate) fn reasons() -> Vec<Reason> {
             input: input(),
             added: vec!["a".to_owned()],
             removed: vec!["b".to_owned()],
+        },
+        Reason::Versions {
+            input: input(),
+            changes: vec![VersionChange {
+                name: "cffi".to_owned(),
+                old: Some("1".to_owned()),
+                new: None,
+            }],
         },
         Reason::Value {
             input: input(),
@@ -95,10 +104,16 @@ pub(crate) fn reasons() -> Vec<Reason> {
 fn plan() -> Plan {
     let digest = Digest::of(b"content");
     let key = crate::step::fingerprint_key("copy", &BTreeMap::new());
+    let pin = Pin {
+        version: "1".to_owned(),
+        file: String::new(),
+        digest: digest.to_string(),
+    };
     let inputs = [
         Input::Text("text".to_owned()),
         Input::List(vec!["a".to_owned()]),
         Input::Map(BTreeMap::from([("A".to_owned(), "1".to_owned())])),
+        Input::Versions(Pins::from([("cffi".to_owned(), pin)])),
         Input::Stated {
             words: "1.0".to_owned(),
             digest,
@@ -109,7 +124,7 @@ fn plan() -> Plan {
         Input::Image(format!("sha256:{digest}")),
         Input::Made(key),
     ];
-    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map(str::to_owned);
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"].map(str::to_owned);
     let unknown = [
         Source::Output {
             step: step("deb.wheel"),
