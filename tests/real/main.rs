@@ -14,6 +14,7 @@ mod cycle;
 #[path = "../support/engine_tls.rs"]
 mod engine_tls;
 mod environment;
+mod fresh_engine;
 mod gone;
 mod index;
 mod interrupted;
@@ -21,8 +22,15 @@ mod lock;
 mod pip;
 mod remote;
 mod repeatable;
+mod runners;
 mod scripts;
 mod served;
+#[expect(
+    clippy::unwrap_used,
+    reason = "a server that does not start fails the test"
+)]
+#[path = "../support/servers.rs"]
+mod servers;
 mod site;
 #[path = "../support/tls.rs"]
 mod tls;

@@ -14,6 +14,7 @@ mod faults;
 mod front;
 mod proxy;
 mod registry;
+#[path = "../support/servers.rs"]
 mod servers;
 mod store;
 #[path = "../support/tls.rs"]
