@@ -250,14 +250,19 @@ impl Caches {
                 result => return result,
             }
         }
-        self.fetch(&found.entry, digest).await?;
+        self.fetch(found, digest).await?;
         self.local.copy_out(digest, into)
     }
 
     /// Brings a blob from the shared cache into the local one.
-    async fn fetch(&self, entry: &Entry, digest: &Digest) -> Result<(), CacheError> {
+    async fn fetch(&self, found: &Found, digest: &Digest) -> Result<(), CacheError> {
+        let entry = &found.entry;
         let Some(shared) = self.usable() else {
-            return Err(CacheError::Gone(*digest));
+            // What was found in the local cache is what that one lost.
+            return Err(match found.remote {
+                true => CacheError::LeftOut,
+                false => CacheError::Gone(*digest),
+            });
         };
         let blob = &entry.blobs[digest];
         let folder = self.local.begin_fetch()?;
@@ -281,7 +286,7 @@ impl Caches {
         let layers = image.layers.iter().map(|layer| layer.blob);
         for digest in layers.chain([image.config]) {
             if !self.local.check(&digest)? {
-                self.fetch(&found.entry, &digest).await?;
+                self.fetch(found, &digest).await?;
             }
         }
         Ok(image::put_together(&self.local, image))

@@ -37,4 +37,25 @@ pub enum CacheError {
     /// The shared cache.
     #[error("{0}")]
     Remote(RemoteError),
+    /// The shared cache failed before in this run, and is not asked again.
+    #[error("the shared cache is left out of the rest of this run")]
+    LeftOut,
+}
+
+impl CacheError {
+    /// Tells whether it follows from a shared cache that is left out, of which the user is told once
+    /// and not for each step.
+    pub fn is_of_left_out_cache(&self) -> bool {
+        match self {
+            Self::LeftOut | Self::Remote(RemoteError::Unreachable(_) | RemoteError::Refused(_)) => {
+                true
+            }
+            Self::Io { .. }
+            | Self::Damaged(_)
+            | Self::Gone(_)
+            | Self::Changed(_)
+            | Self::Image(_)
+            | Self::Remote(_) => false,
+        }
+    }
 }

@@ -44,7 +44,9 @@ pub(super) async fn restore(
                 job.step.address, found.from
             );
             (job.log)(&text);
-            caches.warn(text);
+            if !matches!(&error, StepError::Cache(error) if error.is_of_left_out_cache()) {
+                caches.warn(text);
+            }
             caches.forget(&key);
             Ok(None)
         }

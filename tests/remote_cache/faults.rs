@@ -51,7 +51,18 @@ async fn hold(kind: &'static str, port: u16, number: usize, case: Case) {
     if call != Store {
         store(&remote_at(port), &made).await.unwrap();
     }
-    let harmed = remote_at(proxy::start(port, Harm { fault, on, times }).await);
+    let harmed = remote_at(
+        proxy::start(
+            port,
+            Harm {
+                fault,
+                on,
+                after: 0,
+                times,
+            },
+        )
+        .await,
+    );
     let folder = tempfile::tempdir().unwrap();
     let into = folder.path().join("blob");
     let (digest, blob) = made.entry.blobs.iter().next().unwrap();

@@ -9,6 +9,7 @@
     reason = "the tests lay out files and start servers, and fail where that fails"
 )]
 
+mod builds;
 mod entries;
 mod faults;
 mod front;

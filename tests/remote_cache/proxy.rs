@@ -35,14 +35,22 @@ pub struct Harm {
     pub fault: Fault,
     /// The method and a part of the path.
     pub on: (&'static str, &'static str),
+    /// How many such requests pass before.
+    pub after: u32,
     pub times: u32,
 }
 
 /// Starts a proxy; returns its port. Each connection carries one request.
 pub async fn start(server: u16, harm: Harm) -> u16 {
+    counting(server, harm).await.0
+}
+
+/// Starts a proxy; returns its port, and how many requests were meant so far.
+pub async fn counting(server: u16, harm: Harm) -> (u16, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let count = Arc::new(AtomicU32::new(0));
+    let counted = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&counted);
     tokio::spawn(async move {
         while let Ok((near, _)) = listener.accept().await {
             let count = Arc::clone(&count);
@@ -53,7 +61,7 @@ pub async fn start(server: u16, harm: Harm) -> u16 {
             });
         }
     });
-    port
+    (port, counted)
 }
 
 async fn serve(
@@ -66,7 +74,11 @@ async fn serve(
     let (method, path) = harm.on;
     let line = head.lines().next().unwrap_or_default().to_owned();
     let meant = line.starts_with(&format!("{method} ")) && line.contains(path);
-    let fault = (meant && count.fetch_add(1, Ordering::Relaxed) < harm.times).then_some(harm.fault);
+    let number = meant.then(|| count.fetch_add(1, Ordering::Relaxed));
+    let harmed = number
+        .and_then(|number| number.checked_sub(harm.after))
+        .is_some_and(|number| number < harm.times);
+    let fault = harmed.then_some(harm.fault);
     let size: usize = { head.lines() }
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
