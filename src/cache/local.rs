@@ -257,11 +257,14 @@ impl Local {
         tempfile::tempfile_in(&folder).map_err(failed("write in", &folder))
     }
 
-    /// Writes an entry whose blobs are here. One that is there stays.
+    /// Writes an entry whose blobs are here. One that is there stays, unless the step left other bytes
+    /// this time: then it ran because the user wanted it to, and what it left now is what is wanted.
     pub fn add(&self, entry: &Entry) -> Result<(), CacheError> {
         let _ = fs::remove_file(self.evicted_path(&entry.key));
         let path = self.entry_path(&entry.key);
-        if matches!(self.look(&entry.key)?, Look::Found(_)) {
+        if let Look::Found(there) = self.look(&entry.key)?
+            && (&there.files, &there.facets) == (&entry.files, &entry.facets)
+        {
             self.touch(&entry.key);
             return Ok(());
         }

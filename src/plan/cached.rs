@@ -29,3 +29,21 @@ pub struct Cached {
     /// By key; a key that is not there was not asked about.
     pub answers: BTreeMap<Key, Answer>,
 }
+
+/// Says how many bytes there are, in decimal units.
+pub fn size(bytes: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB"];
+    let mut size = bytes as f64;
+    let mut unit = "B";
+    for larger in units {
+        if size < 1000.0 {
+            break;
+        }
+        size /= 1000.0;
+        unit = larger;
+    }
+    match unit {
+        "B" => format!("{bytes} B"),
+        unit => format!("{size:.1} {unit}"),
+    }
+}

@@ -19,11 +19,11 @@ use serde::{Deserialize, Serialize};
 use crate::step::{Address, Fingerprint, Key};
 use crate::tree::RelPath;
 
-pub use cached::{Answer, Cached};
+pub use cached::{Answer, Cached, size};
 pub use diff::{Diff, Objects, diff};
 pub use markdown::{MARKDOWN_LIMIT, markdown};
 pub use moved::{Moved, moved};
-pub use reason::{DiffLine, Reason, size};
+pub use reason::{DiffLine, Reason};
 pub use saved::{Basis, Command, Saved, SavedError, VERSION};
 pub use show::{Style, explain_inputs, show};
 

@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::lock::{VersionChange, difference};
+use crate::plan::size;
 use crate::step::{Address, Input, short_image};
 use crate::tree::{RelPath, TreeDifference};
 
@@ -320,24 +321,6 @@ impl fmt::Display for Reason {
                 }
             }
         }
-    }
-}
-
-/// Says how many bytes there are, in decimal units.
-pub fn size(bytes: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB"];
-    let mut size = bytes as f64;
-    let mut unit = "B";
-    for larger in units {
-        if size < 1000.0 {
-            break;
-        }
-        size /= 1000.0;
-        unit = larger;
-    }
-    match unit {
-        "B" => format!("{bytes} B"),
-        unit => format!("{size:.1} {unit}"),
     }
 }
 
