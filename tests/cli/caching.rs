@@ -227,6 +227,16 @@ fn whatever_is_damaged_in_the_cache_is_not_used() {
 }
 
 #[test]
+fn a_kept_layer_is_read_before_another_entry_names_it() {
+    let sandbox = kept();
+    damage(&sandbox, "blobs");
+    let output = sandbox.cached("apply --auto-approve --replace deb", "one");
+    assert!(output.ends_with("[exit 0]"), "{output}");
+    let output = sandbox.exactly("cache verify --cache-dir cache");
+    assert!(output.contains(" 0 things removed"), "{output}");
+}
+
+#[test]
 fn a_step_that_could_not_be_restored_takes_along_what_seemed_up_to_date() {
     let sandbox = kept();
     let folder = "one/build/wheelhouse/deb";

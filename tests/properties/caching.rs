@@ -348,3 +348,29 @@ fn what_stands_on_a_promise_that_the_cache_breaks_is_made_anew() {
     assert!(sandbox.workspace().join(alpha).exists());
     assert_nothing_left(&sandbox, &everything);
 }
+
+#[test]
+fn a_changed_byte_anywhere_in_a_cache_is_found_and_mended() {
+    let everything = Asked::default();
+    let plain = Sandbox::new(&small());
+    assert_done(&plain.apply(&everything, 2, None));
+    let cached = Sandbox::with_cache(&small());
+    assert_done(&cached.apply(&everything, 2, None));
+    let files = kept(&cached.cache().join("v1"));
+    assert!(files.len() > 10, "{files:?}");
+    for path in files {
+        let length = fs::read(&path).unwrap().len();
+        for at in (0..length).step_by(length / 12 + 1) {
+            let mut bytes = fs::read(&path).unwrap();
+            bytes[at] ^= 1;
+            fs::write(&path, &bytes).unwrap();
+            cached.renew();
+            assert_done(&cached.apply(&everything, 2, None));
+            assert_same(&cached, &plain);
+            cached.renew();
+            let run = cached.apply(&everything, 2, None);
+            assert_eq!(ran(&run), BTreeSet::from(["source".to_owned()]));
+            assert_same(&cached, &plain);
+        }
+    }
+}
