@@ -137,7 +137,7 @@ pub async fn plan(
     environment: &Environment,
     engine: &dyn Engine,
 ) -> Result<Gathered, AppError> {
-    let gathered = gather(
+    gather(
         &invocation.places,
         workspace,
         environment,
@@ -145,8 +145,7 @@ pub async fn plan(
         &invocation.caches,
         |graph| request(graph, &invocation.targets, &invocation.replace),
     )
-    .await?;
-    Ok(gathered)
+    .await
 }
 
 /// Writes the graph of steps in the DOT language.

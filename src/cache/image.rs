@@ -19,6 +19,7 @@ use flate2::write::GzEncoder;
 use serde::Deserialize;
 use sha2::Digest as _;
 
+use crate::archive;
 use crate::cache::CacheError;
 use crate::cache::blob::{BlobWriter, KeptLayer};
 use crate::cache::local::{Local, failed, pieces};
@@ -262,11 +263,7 @@ fn append(
     size: u64,
     data: &mut dyn Read,
 ) -> io::Result<()> {
-    let mut header = tar::Header::new_gnu();
-    header.set_size(size);
-    header.set_mode(0o644);
-    header.set_mtime(0);
-    header.set_entry_type(tar::EntryType::Regular);
+    let mut header = archive::header(tar::EntryType::Regular, 0o644, size, 0)?;
     // A layer that is shorter than it was would make an archive whose parts are shifted.
     let mut counted = data.take(size);
     tar.append_data(&mut header, name, &mut counted)?;

@@ -21,6 +21,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tempfile::{NamedTempFile, TempDir};
@@ -192,13 +193,7 @@ impl Local {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(failed("read", &path)(error)),
         };
-        let mut hasher = blake3::Hasher::new();
-        let read = pieces(&mut file, |piece| {
-            hasher.update(piece);
-            Ok(())
-        });
-        read.map_err(failed("read", &path))?;
-        let holds = Digest::from_hasher(&hasher) == *digest;
+        let holds = digest_of(&mut file).map_err(failed("read", &path))? == *digest;
         if !holds {
             self.drop_blob(digest);
         }
@@ -235,13 +230,7 @@ impl Local {
     /// Takes in a file that is in the cache's own staging, without copying it.
     pub(super) fn adopt(&self, path: &Path, expected: &Digest) -> Result<(), CacheError> {
         let mut file = File::open(path).map_err(failed("read", path))?;
-        let mut hasher = blake3::Hasher::new();
-        let read = pieces(&mut file, |piece| {
-            hasher.update(piece);
-            Ok(())
-        });
-        read.map_err(failed("read", path))?;
-        if Digest::from_hasher(&hasher) != *expected {
+        if digest_of(&mut file).map_err(failed("read", path))? != *expected {
             return Err(CacheError::Changed(path.to_owned()));
         }
         let place = self.blob_path(expected);
@@ -292,22 +281,12 @@ impl Local {
 
     /// Names all entries.
     pub(super) fn keys(&self) -> Result<Vec<(Key, fs::Metadata)>, CacheError> {
-        let files = files_below(&self.root.join("entries"))?;
-        let named = files.into_iter().filter_map(|(path, metadata)| {
-            let name = path.file_name()?.to_str()?;
-            Some((name.parse().ok()?, metadata))
-        });
-        Ok(named.collect())
+        named_below(&self.root.join("entries"))
     }
 
     /// Names all blobs.
     pub(super) fn blobs(&self) -> Result<Vec<(Digest, fs::Metadata)>, CacheError> {
-        let files = files_below(&self.root.join("blobs"))?;
-        let named = files.into_iter().filter_map(|(path, metadata)| {
-            let name = path.file_name()?.to_str()?;
-            Some((name.parse().ok()?, metadata))
-        });
-        Ok(named.collect())
+        named_below(&self.root.join("blobs"))
     }
 }
 
@@ -338,6 +317,27 @@ pub(super) fn pieces(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Digests the bytes of a file.
+fn digest_of(file: &mut impl Read) -> io::Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    pieces(file, |piece| {
+        hasher.update(piece);
+        Ok(())
+    })?;
+    Ok(Digest::from_hasher(&hasher))
+}
+
+/// Lists the files below a folder whose names are keys or digests, with what is known of each.
+fn named_below<T: FromStr>(folder: &Path) -> Result<Vec<(T, fs::Metadata)>, CacheError> {
+    let named = files_below(folder)?
+        .into_iter()
+        .filter_map(|(path, metadata)| {
+            let name = path.file_name()?.to_str()?;
+            Some((name.parse().ok()?, metadata))
+        });
+    Ok(named.collect())
 }
 
 /// Lists the files below a folder, with what is known of each; a file that goes meanwhile is left out.
