@@ -283,7 +283,7 @@ fn a_cache_folder_that_is_a_file_is_refused_when_it_was_named_and_done_without_w
 fn the_cache_says_what_is_in_it_what_it_gave_up_and_when() {
     let sandbox = kept();
     assert_snapshot!(sandbox.exactly("cache status --cache-dir cache"), @"
-    cache: 5 entries, 6 blobs, 9.3 kB
+    cache: 5 entries, 6 blobs, 9.4 kB
       image: 1, 269 B
       probe: 1, 315 B
       render: 1, 1.1 kB
@@ -292,7 +292,7 @@ fn the_cache_says_what_is_in_it_what_it_gave_up_and_when() {
     [exit 0]
     ");
     assert_snapshot!(sandbox.exactly("cache gc --max-size 10GB --cache-dir cache"), @"
-    0 entries taken away, 0 B freed, 9.3 kB left
+    0 entries taken away, 0 B freed, 9.4 kB left
     [exit 0]
     ");
     let output = sandbox.exactly("cache gc --max-size 0 --cache-dir cache");
