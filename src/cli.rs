@@ -97,6 +97,7 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
     match typed {
         Typed::Command(Command::Plan {
             target,
+            since,
             engine,
             cache,
             steps,
@@ -107,24 +108,24 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
             assert_no_changes,
             verbose,
         }) => {
+            let (mut places, workspace) = target.places()?;
+            places.changed_since = since.changed_since;
             let engine = engine.engines().connect(environment).await?;
             let invocation = Invocation {
-                places: target.files.places(),
+                places,
                 targets: steps.target,
                 replace: steps.replace,
                 caches: cache.choice(),
             };
-            let gathered =
-                app::plan(&invocation, &target.workspace, environment, engine.as_ref()).await?;
-            let document =
-                app::document(&invocation, &target.workspace, &gathered, engine.as_ref());
+            let gathered = app::plan(&invocation, &workspace, environment, engine.as_ref()).await?;
+            let document = app::document(&invocation, &workspace, &gathered, engine.as_ref());
             voice.summarise(&gathered.plan);
             voice.plan(&document, &gathered.plan, form.format(), verbose);
             if let Some(file) = json_into {
-                app::write_plan(&document, &file, &gathered.source)?;
+                app::write_plan(&document, &file, &invocation.places)?;
             }
             if let Some(file) = out {
-                app::write_plan(&document, &file, &gathered.source)?;
+                app::write_plan(&document, &file, &invocation.places)?;
                 let place = file.display();
                 voice.note(&format!(
                     "saved; `builder apply {place}` carries out exactly this"
@@ -138,6 +139,7 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
         }
         Typed::Command(Command::Apply {
             what,
+            since,
             engine,
             cache,
             steps,
@@ -146,14 +148,14 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
             assert_no_changes,
         }) => {
             let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-            let subject = what.subject();
+            let subject = what.subject(since)?;
             let approval = match &subject {
                 _ if assert_no_changes => Approval::NoChanges,
                 _ if auto_approve => Approval::Given,
                 // It was looked at when it was saved.
                 Subject::Plan(_) => Approval::Given,
-                Subject::Project(_) if can_ask && !run.json => Approval::Ask,
-                Subject::Project(_) => Approval::Nobody,
+                Subject::Projects(..) if can_ask && !run.json => Approval::Ask,
+                Subject::Projects(..) => Approval::Nobody,
             };
             let apply = Apply {
                 subject,
@@ -175,8 +177,9 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
                 target: Vec::new(),
                 replace: Vec::new(),
             };
+            let (places, workspace) = target.places()?;
             let apply = Apply {
-                subject: Subject::Project(target),
+                subject: Subject::Projects(Box::new(places), workspace),
                 engine,
                 cache,
                 steps,
@@ -199,7 +202,7 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
         }
         Typed::Command(Command::Lock(typed)) => typed.run(environment, voice).await,
         Typed::Command(Command::Validate { files }) => {
-            let flavours = app::validate(&files.places())?;
+            let flavours = app::validate(&files.places()?)?;
             voice.print(&format!("valid: {}\n", flavours.join(", ")));
             Ok(Exit::Done)
         }
@@ -210,11 +213,11 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
             engine,
             cache,
         }) => {
+            let (places, workspace) = target.places()?;
             let engine = engine.engines().connect(environment).await?;
-            let places = target.files.places();
             let text = app::explain(
                 &places,
-                &target.workspace,
+                &workspace,
                 environment,
                 engine.as_ref(),
                 &cache.choice(),
@@ -247,7 +250,7 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
             Ok(Exit::Done)
         }
         Typed::Command(Command::Graph { files }) => {
-            voice.print(&app::graph(&files.places(), environment)?);
+            voice.print(&app::graph(&files.places()?, environment)?);
             Ok(Exit::Done)
         }
         Typed::Command(Command::Schema { file }) => {
@@ -263,7 +266,7 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
     }
 }
 
-/// An apply as it was typed, of a project or of a saved plan.
+/// An apply as it was typed, of projects or of a saved plan.
 struct Apply {
     subject: Subject,
     engine: EngineArgs,
@@ -279,8 +282,8 @@ impl Apply {
             self.steps.none_beside_a_plan()?;
         }
         let json_into = self.run.json_into.as_deref();
-        if let (Subject::Project(target), Some(path)) = (&self.subject, json_into) {
-            app::may_be_written(path, &target.files.source)?;
+        if let (Subject::Projects(places, _), Some(path)) = (&self.subject, json_into) {
+            app::may_be_written(path, places)?;
         }
         let RunArgs { json, verbose, .. } = self.run;
         let mut terminal = Terminal::open(voice.clone(), environment, json, json_into, verbose)?;
@@ -304,16 +307,14 @@ impl Apply {
             jobs: self.run.jobs,
             caches: self.cache.choice(),
         };
-        let target = match self.subject {
-            Subject::Project(target) => target,
+        let (places, workspace) = match self.subject {
+            Subject::Projects(places, workspace) => (places, workspace),
             Subject::Plan(plan) => {
                 return app::apply_saved(&plan, environment, &engines, &options, cancel, terminal)
                     .await;
             }
         };
         let engine = engines.connect(environment).await?;
-        let places = target.files.places();
-        let workspace = target.workspace;
         app::apply(
             &places,
             &workspace,

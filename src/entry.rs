@@ -177,11 +177,10 @@ impl Entry {
     /// Returns the files with the paths that they have as what `step` left.
     ///
     /// Two flavours whose builds are the same have the same keys; their files are in folders that
-    /// are named after the flavour.
+    /// are named after the flavour, and after the project where there are several.
     pub fn files_for(&self, step: &Address) -> BTreeMap<RelPath, tree::Entry> {
-        let (from, to) = (self.step.flavour(), step.flavour());
         let files = self.files.iter();
-        let moved = files.map(|(path, entry)| (moved(path, from, to), entry.clone()));
+        let moved = files.map(|(path, entry)| (moved(path, &self.step, step), entry.clone()));
         moved.collect()
     }
 
@@ -191,21 +190,22 @@ impl Entry {
     }
 }
 
-/// Gives a path the flavour that it has elsewhere: in `build/packages/deb/` and
-/// `.builder/facts/deb.json` the third component is named after the flavour.
-fn moved(path: &RelPath, from: Option<&str>, to: Option<&str>) -> RelPath {
-    let (Some(from), Some(to)) = (from, to) else {
-        return path.clone();
+/// Gives the path of a file that one step left the flavour and the project of another: in
+/// `build/packages/deb/` and `.builder/facts/deb.json` the third component is named after the flavour.
+pub fn moved(place: &RelPath, from: &Address, to: &Address) -> RelPath {
+    let path = from.unplaced(place);
+    let (Some(of), Some(into)) = (from.flavour(), to.flavour()) else {
+        return to.place(&path);
     };
     let mut parts: Vec<String> = path.as_str().split('/').map(str::to_owned).collect();
     if let Some(part) = parts.get_mut(2) {
-        if part == from {
-            to.clone_into(part);
-        } else if let Some(ending) = part.strip_prefix(from).filter(|rest| rest.starts_with('.')) {
-            *part = format!("{to}{ending}");
+        if part == of {
+            into.clone_into(part);
+        } else if let Some(ending) = part.strip_prefix(of).filter(|rest| rest.starts_with('.')) {
+            *part = format!("{into}{ending}");
         }
     }
-    RelPath::new(&parts.join("/")).unwrap_or_else(|_| path.clone())
+    to.place(&RelPath::new(&parts.join("/")).unwrap_or(path))
 }
 
 #[cfg(test)]
@@ -276,6 +276,19 @@ mod tests {
             paths,
             [".builder/facts/web.json", "build/wheelhouse/web/a.whl"]
         );
+        let there = entry().files_for(&Address::typed("shop/web.wheel"));
+        let paths: Vec<&str> = there.keys().map(RelPath::as_str).collect();
+        assert_eq!(
+            paths,
+            [
+                ".builder/facts/shop/web.json",
+                "shop/build/wheelhouse/web/a.whl"
+            ]
+        );
+        let mut kept = entry();
+        (kept.step, kept.files) = (Address::typed("shop/web.wheel"), there);
+        let back = kept.files_for(&Address::typed("deb.wheel"));
+        assert_eq!(back, entry().files);
     }
 
     proptest! {

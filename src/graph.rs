@@ -17,15 +17,17 @@ use crate::step::image::{Image, repository};
 use crate::step::probe::Probe;
 use crate::step::render::Render;
 use crate::step::wheel::{Handover, LockFile, PipInputs, PipText, WheelRun, Work};
-use crate::step::{Address, Kind, Part, Step};
+use crate::step::{Address, Kind, Part, Scope, Step};
 use crate::template::{self, TemplateError};
 use crate::tree::{RelPath, Tree};
 
 pub use includes::included_files;
 
-/// What the world looks like, as far as steps depend on it.
+/// What the world looks like, as far as the steps of a project depend on it.
 #[derive(Clone, Debug)]
 pub struct Situation {
+    /// The project's place among others; it names steps and files, and enters no key.
+    pub scope: Scope,
     /// What the project is called; it names images and enters no key.
     pub project: String,
     /// What its `pyproject.toml` calls it, where it does.
@@ -255,18 +257,27 @@ fn topological(graph: &DiGraph<Step, ()>) -> Result<Vec<NodeIndex>, GraphError> 
     }
 }
 
-/// Compiles builds in a situation into the graph of their steps.
+/// Compiles the builds of a project in a situation into the graph of their steps.
 pub fn compile(builds: &[Build], situation: &Situation) -> Result<Graph, Box<TemplateError>> {
+    compile_all([(builds, situation)])
+}
+
+/// Compiles the builds of projects, each in its situation, into one graph; no two have one scope.
+pub fn compile_all<'a>(
+    projects: impl IntoIterator<Item = (&'a [Build], &'a Situation)>,
+) -> Result<Graph, Box<TemplateError>> {
     let mut steps = Vec::new();
-    if !builds.is_empty() {
-        let tree = Arc::clone(&situation.source);
-        steps.push(Step {
-            address: Address::source(),
-            kind: Kind::Copy(Copy { tree }),
-        });
-    }
-    for build in builds {
-        flavour_steps(build, situation, &mut steps)?;
+    for (builds, situation) in projects {
+        if !builds.is_empty() {
+            let tree = Arc::clone(&situation.source);
+            steps.push(Step {
+                address: situation.scope.source(),
+                kind: Kind::Copy(Copy { tree }),
+            });
+        }
+        for build in builds {
+            flavour_steps(build, situation, &mut steps)?;
+        }
     }
     Ok(Graph::new(steps)
         .expect("the steps of builds have distinct addresses and need only each other"))
@@ -277,7 +288,7 @@ fn flavour_steps(
     situation: &Situation,
     steps: &mut Vec<Step>,
 ) -> Result<(), Box<TemplateError>> {
-    let address = |part| Address::of(&build.flavour, part);
+    let address = |part| situation.scope.of(&build.flavour, part);
     let flavour = build.flavour.as_str();
 
     let probe = Probe {
@@ -324,7 +335,7 @@ fn flavour_steps(
             epoch: situation.epoch,
         })),
     };
-    let source = Address::source();
+    let source = situation.scope.source();
     match &build.buildscript {
         Some(script) => {
             let version = situation.version.everything.clone();

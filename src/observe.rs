@@ -136,11 +136,12 @@ fn is_executable(path: &Path) -> bool {
 
 /// Finds files in the wheelhouses that no record claims.
 fn strays(workspace: &Workspace, manifest: &Manifest) -> Result<Vec<RelPath>, SourceError> {
-    let folder = RelPath::new("build/wheelhouse").expect("the constant is a plain path");
-    let place = workspace.path(&folder);
-    if !place.is_dir() {
-        return Ok(Vec::new());
-    }
+    let wheelhouse = RelPath::new("build/wheelhouse").expect("the constant is a plain path");
+    // Each project has a wheelhouse of its own; before the first record there is but that of one.
+    let folders: BTreeSet<RelPath> = { manifest.steps.keys() }
+        .map(|step| step.place(&wheelhouse))
+        .chain(manifest.steps.is_empty().then(|| wheelhouse.clone()))
+        .collect();
     let records = manifest
         .steps
         .values()
@@ -148,11 +149,15 @@ fn strays(workspace: &Workspace, manifest: &Manifest) -> Result<Vec<RelPath>, So
     let claimed: BTreeSet<&RelPath> = records
         .flat_map(|record| record.outputs.files.keys())
         .collect();
-    let names = file_names(&place, &folder)?;
-    Ok(names
-        .into_iter()
-        .filter(|path| !claimed.contains(path))
-        .collect())
+    let mut strays = Vec::new();
+    for folder in folders {
+        let place = workspace.path(&folder);
+        if place.is_dir() {
+            let names = file_names(&place, &folder)?.into_iter();
+            strays.extend(names.filter(|path| !claimed.contains(path)));
+        }
+    }
+    Ok(strays)
 }
 
 /// Lists the files below a folder, without reading them.

@@ -252,6 +252,11 @@ impl Workspace {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed("remove", &place)(error)),
         }
+        self.remove_empty_above(&place);
+        Ok(())
+    }
+
+    fn remove_empty_above(&self, place: &Path) {
         let mut folder = place.parent();
         while let Some(empty) = folder.filter(|folder| *folder != self.root) {
             // A folder that is not empty ends the climb.
@@ -260,12 +265,14 @@ impl Workspace {
             }
             folder = empty.parent();
         }
-        Ok(())
     }
 
-    /// Removes a directory that is wholly a step's.
+    /// Removes a directory that is wholly a step's, and the folders that are empty without it.
     pub fn remove_mirror(&self, path: &RelPath) -> Result<(), WorkspaceError> {
-        clear(&self.path(path))
+        let place = self.path(path);
+        clear(&place)?;
+        self.remove_empty_above(&place);
+        Ok(())
     }
 }
 

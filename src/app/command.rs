@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::app::caching::CacheChoice;
-use crate::app::gather::{Gathered, Places, configuration, gather, graph_alone};
+use crate::app::configuration::{configuration, layouts, same_form};
+use crate::app::gather::{Gathered, gather, graph_alone};
+use crate::app::projects::Places;
 use crate::app::remember::against;
 use crate::app::{AppError, Environment};
 use crate::engine::docker::{self, DockerEngine};
@@ -15,7 +17,6 @@ use crate::engine::fake::FakeEngine;
 use crate::engine::{Engine, EngineError};
 use crate::graph::Graph;
 use crate::plan::{Action, Request, Style, explain_inputs};
-use crate::source;
 use crate::step::{Address, Fingerprint, Outcomes};
 use crate::workspace::{Lock, Workspace};
 
@@ -71,63 +72,93 @@ pub(super) fn request(
     Ok(Request {
         targets: steps(graph, targets)?,
         replace: steps(graph, replace)?,
+        scopes: None,
     })
 }
 
-/// Resolves what a user typed for steps: an address, or a flavour for all its steps.
-fn steps(graph: &Graph, typed: &[String]) -> Result<BTreeSet<Address>, AppError> {
+/// Resolves what a user typed for steps: an address, a flavour, a project, or a flavour of a project.
+pub(super) fn steps(graph: &Graph, typed: &[String]) -> Result<BTreeSet<Address>, AppError> {
     let mut found = BTreeSet::new();
     for name in typed {
-        let matching: Vec<Address> = graph
-            .steps()
-            .map(|step| &step.address)
-            .filter(|address| address.as_str() == name || address.flavour() == Some(name))
+        let addresses = || graph.steps().map(|step| &step.address);
+        let of_project = |address: &&Address| address.project() == Some(name);
+        let of_flavour = |address: &&Address| address.flavour() == Some(name);
+        if addresses().any(|address| of_project(&address))
+            && addresses().any(|address| of_flavour(&address))
+        {
+            return Err(AppError::UnknownStep {
+                name: name.clone(),
+                help: format!(
+                    "`{name}` is a project and a flavour: name the flavour with a project, as in `{name}/{name}`, or the project by `NAME=PATH` in a file for --projects"
+                ),
+            });
+        }
+        let matching: Vec<Address> = addresses()
+            .filter(|address| {
+                address.as_str() == name
+                    || address.scope() == Some(name)
+                    || of_flavour(address)
+                    || of_project(address)
+            })
             .cloned()
             .collect();
         if matching.is_empty() {
-            let known: Vec<_> = graph.steps().map(|step| step.address.to_string()).collect();
-            let flavours = graph.steps().filter_map(|step| step.address.flavour());
-            let near = known
-                .iter()
-                .map(String::as_str)
-                .chain(flavours)
-                .map(|known| (strsim::damerau_levenshtein(known, name), known))
-                .filter(|(distance, _)| *distance <= 3)
-                .min();
-            let help = match near {
-                Some((_, near)) => {
-                    format!("did you mean `{near}`? the steps are {}", known.join(", "))
-                }
-                None => format!("the steps are {}", known.join(", ")),
-            };
-            return Err(AppError::UnknownStep {
-                name: name.clone(),
-                help,
-            });
+            return Err(unknown(graph, name));
         }
         found.extend(matching);
     }
     Ok(found)
 }
 
+/// How many steps an error lists.
+const LISTED: usize = 60;
+
+fn unknown(graph: &Graph, name: &str) -> AppError {
+    let known: Vec<&str> = graph.steps().map(|step| step.address.as_str()).collect();
+    let groups = graph.steps().flat_map(|step| {
+        let address = &step.address;
+        [address.project(), address.scope(), address.flavour()]
+    });
+    let near = { known.iter().copied() }
+        .chain(groups.flatten().collect::<BTreeSet<_>>())
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .filter(|(distance, _)| *distance <= 3)
+        .min();
+    let more = match known.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let listed = known[..known.len().min(LISTED)].join(", ");
+    let help = match near {
+        Some((_, near)) => format!("did you mean `{near}`? the steps are {listed}{more}"),
+        None => format!("the steps are {listed}{more}"),
+    };
+    AppError::UnknownStep {
+        name: name.to_owned(),
+        help,
+    }
+}
+
 /// Takes the lock of a workspace that fits its source.
 pub(super) fn locked(places: &Places, workspace: &Path, purpose: &str) -> Result<Lock, AppError> {
     // A mistake in the configuration is found before a folder is made for its builds.
     configuration(places)?;
-    let layout = source::check_layout(&places.source, workspace)?;
-    Ok(Workspace::at(layout.workspace).lock(purpose)?)
+    let workspace = Workspace::at(layouts(&places.projects, workspace)?.workspace);
+    // Nor is a folder that holds another form touched.
+    same_form(&workspace, &workspace.manifest()?, places.are_named())?;
+    Ok(workspace.lock(purpose)?)
 }
 
 /// Checks both files; returns the flavours and their dockerfile templates, rendered once to see.
 pub fn validate(places: &Places) -> Result<Vec<String>, AppError> {
-    let builds = configuration(places)?;
-    for build in &builds {
-        crate::template::builder_dockerfile(build)?;
+    let mut flavours = Vec::new();
+    for (project, builds, _) in configuration(places)?.projects {
+        for build in &builds {
+            crate::template::builder_dockerfile(build)?;
+            flavours.push(format!("{}{}", project.scope.prefix(), build.flavour));
+        }
     }
-    Ok(builds
-        .iter()
-        .map(|build| build.flavour.as_str().to_owned())
-        .collect())
+    Ok(flavours)
 }
 
 /// Plans.
@@ -201,6 +232,7 @@ fn explain_one(
     let only = crate::plan::Plan {
         changes: vec![change.clone()],
         warnings: Vec::new(),
+        left_out: None,
     };
     let _ = writeln!(text, "\nnow");
     text.push_str(&change_lines(&only));

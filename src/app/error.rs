@@ -87,6 +87,16 @@ pub enum AppError {
         #[help]
         help: String,
     },
+    /// The projects that are named do not go together.
+    #[error("{}", problems.join("; "))]
+    #[diagnostic(code(builder::usage::projects))]
+    Projects {
+        /// What is wrong, a sentence each; never empty.
+        problems: Vec<String>,
+        /// What to do.
+        #[help]
+        help: String,
+    },
     /// The environment of the caller does not fit.
     #[error("{what}")]
     #[diagnostic(code(builder::usage::environment))]
@@ -235,6 +245,7 @@ impl AppError {
             | Self::Unreadable { .. }
             | Self::UnknownStep { .. }
             | Self::Environment { .. }
+            | Self::Projects { .. }
             | Self::Include { .. }
             | Self::Lock(_)
             | Self::NotLockable { .. }

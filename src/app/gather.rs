@@ -1,57 +1,38 @@
 //! Gathering: both files, the source, the engine's images, and the past; then the graph and the plan.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "configuration and pip's files are read from disk"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::app::caching::CacheChoice;
-use crate::app::lookup::Disk;
-use crate::app::situation::situation;
+use crate::app::configuration::{Configuration, Layouts, configuration, layouts, same_form};
+use crate::app::projects::{Places, Project};
+use crate::app::situation::{Surroundings, situation};
 use crate::app::{AppError, Environment, locks};
 use crate::cache::Caches;
 use crate::config::build::Build;
 use crate::config::names::ImageName;
-use crate::config::{self, Document, Loaded};
 use crate::digest::Digest;
 use crate::engine::Engine;
-use crate::graph::{self, Graph};
+use crate::graph::{self, Graph, Situation};
 use crate::manifest::Manifest;
 use crate::observe;
 use crate::plan::{self, Cached, Observed, Plan, Request};
-use crate::source::{self, Layout};
+use crate::source;
+use crate::step::Scope;
 use crate::tree::Tree;
 use crate::workspace::Workspace;
 
-/// The places that a command line names.
-#[derive(Clone, Debug)]
-pub struct Places {
-    /// The operator's configuration.
-    pub config: PathBuf,
-    /// The project's file, if it is not `.build.yml` in the source.
-    pub build_file: Option<PathBuf>,
-    /// The source.
-    pub source: PathBuf,
-    /// Whether lock files are passed over, as they are where they are about to be written.
-    pub without_locks: bool,
-}
-
 /// Everything that a plan was made from, and the plan.
 pub struct Gathered {
-    /// One for each flavour of the project.
-    pub builds: Vec<Build>,
+    /// The projects.
+    pub projects: Vec<Known>,
+    /// The digest of the operator's file as it was read.
+    pub config: Digest,
     /// The workspace.
     pub workspace: Workspace,
-    /// The source's folder.
-    pub source: PathBuf,
-    /// The digests of both files as they were read.
-    pub files: [Digest; 2],
-    /// The content of the source.
-    pub tree: Arc<Tree>,
     /// The graph of steps.
     pub graph: Graph,
     /// What was built before.
@@ -64,61 +45,31 @@ pub struct Gathered {
     pub caches: Option<Arc<Caches>>,
 }
 
-impl Places {
-    /// Returns where the project's file is.
-    pub fn project_file(&self) -> PathBuf {
-        self.build_file
-            .clone()
-            .unwrap_or_else(|| self.source.join(".build.yml"))
-    }
+/// What was found of a project.
+pub struct Known {
+    /// Its place among the others.
+    pub scope: Scope,
+    /// One for each of its flavours.
+    pub builds: Vec<Build>,
+    /// The source's folder.
+    pub source: PathBuf,
+    /// The digest of the project's file as it was read.
+    pub file: Digest,
+    /// The content of the source.
+    pub tree: Arc<Tree>,
 }
 
-/// Reads both files.
-pub fn configuration(places: &Places) -> Result<Vec<Build>, AppError> {
-    Ok(read_both(places)?.0.builds)
-}
-
-/// Reads both files, and digests them.
-fn read_both(places: &Places) -> Result<(Loaded, [Digest; 2]), AppError> {
-    let read = |path: &Path, help: &str| {
-        fs::read(path).map_err(|cause| AppError::Unreadable {
-            path: path.to_owned(),
-            cause,
-            help: help.to_owned(),
-        })
-    };
-    let metadata = fs::metadata(&places.source);
-    if !metadata.is_ok_and(|metadata| metadata.is_dir()) {
-        // The layout check words this better than a missing `.build.yml` would.
-        source::check_layout(&places.source, &places.source.join(".builder"))?;
+impl Gathered {
+    /// Returns the builds of all projects.
+    pub fn builds(&self) -> impl Iterator<Item = &Build> + Clone {
+        self.projects.iter().flat_map(|project| &project.builds)
     }
-    let build_file = places.project_file();
-    let document = |path: &Path, bytes| Document {
-        path: path.display().to_string(),
-        bytes,
-    };
-    let config = read(
-        &places.config,
-        "--config names the operator's file, which defines the flavours",
-    )?;
-    let project = read(
-        &build_file,
-        "a project names the flavours that it wants there; `deb:` alone is a whole file",
-    )?;
-    let lookup = Disk {
-        operator: places
-            .config
-            .parent()
-            .map_or_else(PathBuf::new, Path::to_owned),
-        project: places.source.clone(),
-    };
-    let digests = [Digest::of(&config), Digest::of(&project)];
-    let loaded = config::load_all(
-        &document(&places.config, config),
-        &document(&build_file, project),
-        &lookup,
-    )?;
-    Ok((loaded, digests))
+
+    /// Returns the builds with their project's place.
+    pub fn scoped_builds(&self) -> impl Iterator<Item = (&Scope, &Build)> {
+        { self.projects.iter() }
+            .flat_map(|known| known.builds.iter().map(move |build| (&known.scope, build)))
+    }
 }
 
 /// Gathers and plans.
@@ -130,31 +81,52 @@ pub async fn gather(
     caches: &CacheChoice,
     request: impl FnOnce(&Graph) -> Result<Request, AppError>,
 ) -> Result<Gathered, AppError> {
-    let (Loaded { builds, cache }, files) = read_both(places)?;
-    let Layout {
-        source: root,
-        workspace,
-        exclude,
-    } = source::check_layout(&places.source, workspace)?;
+    let Configuration {
+        projects,
+        cache,
+        digest: config,
+        left_out,
+    } = configuration(places)?;
+    // Those that are left out may still be in the way.
+    let Layouts { workspace, sources } = layouts(&places.projects, workspace)?;
+    let mut sources = sources;
     let workspace = Workspace::at(workspace);
     let manifest = workspace.manifest()?;
+    same_form(&workspace, &manifest, places.are_named())?;
 
-    let names: BTreeSet<ImageName> = builds
+    let names: BTreeSet<ImageName> = projects
         .iter()
+        .flat_map(|(_, builds, _)| builds)
         .flat_map(|build| [&build.base_image].into_iter().chain(&build.runtime_image))
         .cloned()
         .collect();
+    let selected: Option<BTreeSet<Option<String>>> = left_out.is_some().then(|| {
+        { projects.iter() }
+            .map(|(project, ..)| project.scope.name().map(str::to_owned))
+            .collect()
+    });
+    if let Some(selected) = &selected {
+        let mut all = places.projects.iter();
+        sources.retain(|_| {
+            all.next()
+                .is_some_and(|project| selected.contains(&project.scope.name().map(str::to_owned)))
+        });
+    }
+    let seen = Arc::new(within(&manifest, selected.as_ref()));
     let disk = {
-        let (root, workspace, manifest) = (root.clone(), workspace.clone(), manifest.clone());
+        let (workspace, seen, sources) = (workspace.clone(), Arc::clone(&seen), sources.clone());
         tokio::task::spawn_blocking(move || {
-            let scan = source::scan(&root, &exclude)?;
-            let observed = observe::files(&workspace, &manifest)?;
-            Ok::<_, AppError>((scan.tree, observed))
+            let scan = |(root, exclude): &(PathBuf, Vec<PathBuf>)| source::scan(root, exclude);
+            let scans = { sources.par_iter() }
+                .map(scan)
+                .collect::<Result<Vec<_>, _>>()?;
+            let observed = observe::files(&workspace, &seen)?;
+            Ok::<_, AppError>((scans, observed))
         })
     };
     let world = async {
         engine.ping().await?;
-        let images = observe::images(engine, &manifest).await?;
+        let images = observe::images(engine, &seen).await?;
         let mut bases = observe::base_images(engine, &names).await?;
         let absent = names.iter().filter(|name| !bases.contains_key(*name));
         let absent = caches.absent_images(environment, cache.as_ref(), engine, absent);
@@ -162,20 +134,33 @@ pub async fn gather(
         Ok::<_, AppError>((images, bases))
     };
     let (disk, world) = tokio::join!(disk, world);
-    let (tree, mut observed) = disk.expect("a scan does not panic")?;
+    let (scans, mut observed) = disk.expect("a scan does not panic")?;
     let (images, base_images) = world?;
     merge(&mut observed, images);
 
-    let (situation, warnings) = situation(places, &root, &builds, tree, base_images, environment)?;
-    let mut graph = graph::compile(&builds, &situation)?;
-    let request = request(&graph)?;
+    let surroundings = Surroundings {
+        base_images: &base_images,
+        environment,
+        without_locks: places.without_locks,
+    };
+    let situations = { projects.par_iter() }
+        .zip(sources.par_iter())
+        .zip(scans)
+        .map(|(((project, builds, _), (root, _)), scan)| {
+            situation(project, root, builds, scan.tree, &surroundings)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut graph = compiled(&projects, &situations)?;
+    let mut request = request(&graph)?;
+    request.scopes = selected;
     // Who asks for a step that is up to date wants to see what the index has by now.
     graph.resolve_anew(&request.replace);
-    let objects = |digest: &Digest| {
-        if *digest == situation.source.digest() {
-            return Some(situation.source.to_listing());
-        }
-        workspace.object(digest)
+    let listings: BTreeMap<Digest, &Arc<Tree>> = { situations.iter() }
+        .map(|(situation, _)| (situation.source.digest(), &situation.source))
+        .collect();
+    let objects = |digest: &Digest| match listings.get(digest) {
+        Some(tree) => Some(tree.to_listing()),
+        None => workspace.object(digest),
     };
     let (caches, no_cache) = caches.open(environment, cache.as_ref())?;
     let mut cached = Cached::default();
@@ -186,23 +171,48 @@ pub async fn gather(
             None => break diff.plan,
         }
     };
+    plan.left_out = left_out;
     plan.warnings.extend(no_cache);
     if let Some(caches) = &caches {
         plan.warnings.extend(caches.take_warnings());
     }
+    let told = |((project, ..), (_, warnings)): (&(Project, _, _), &(Situation, Vec<String>))| {
+        let prefix = project.scope.name().map(|name| format!("{name}: "));
+        let prefix = prefix.unwrap_or_default();
+        let told = { warnings.iter() }.map(|warning| format!("{prefix}{warning}"));
+        told.collect::<Vec<_>>()
+    };
+    let warnings: Vec<String> = { projects.iter().zip(&situations) }
+        .flat_map(told)
+        .collect();
     plan.warnings.splice(0..0, warnings);
     let past = (&workspace, &manifest, &plan);
-    let stale = locks::warnings(&root, &builds, &situation.locks, past);
+    let stale: Vec<String> = { projects.par_iter() }
+        .zip(&sources)
+        .zip(&situations)
+        .flat_map_iter(|(((_, builds, _), (root, _)), (situation, _))| {
+            locks::warnings(root, builds, situation, past)
+        })
+        .collect();
     plan.warnings.extend(stale);
     if !plan.is_empty() {
-        plan.warnings.extend(environment.missing_secrets(&builds));
+        let builds = projects.iter().flat_map(|(_, builds, _)| builds);
+        plan.warnings.extend(environment.missing_secrets(builds));
     }
+    let known = projects.into_iter().zip(sources).zip(situations);
+    let known = known.map(
+        |(((project, builds, file), (source, _)), (situation, _))| Known {
+            scope: project.scope,
+            builds,
+            source,
+            file,
+            tree: situation.source,
+        },
+    );
     Ok(Gathered {
-        builds,
+        projects: known.collect(),
+        config,
         workspace,
-        source: root,
-        files,
-        tree: situation.source,
         graph,
         manifest,
         plan,
@@ -211,19 +221,39 @@ pub async fn gather(
     })
 }
 
+/// Returns what a manifest says of the steps of some projects; of all where none are selected.
+fn within(manifest: &Manifest, selected: Option<&BTreeSet<Option<String>>>) -> Manifest {
+    let mut seen = manifest.clone();
+    if let Some(selected) = selected {
+        let names: BTreeSet<Option<&str>> = selected.iter().map(Option::as_deref).collect();
+        seen.steps.retain(|step, _| names.contains(&step.project()));
+    }
+    seen
+}
+
+fn compiled(
+    projects: &[(Project, Vec<Build>, Digest)],
+    situations: &[(Situation, Vec<String>)],
+) -> Result<Graph, AppError> {
+    let builds = projects.iter().map(|(_, builds, _)| builds.as_slice());
+    let situations = situations.iter().map(|(situation, _)| situation);
+    Ok(graph::compile_all(builds.zip(situations))?)
+}
+
 /// Compiles the graph alone, without engine and workspace.
 pub fn graph_alone(places: &Places, environment: &Environment) -> Result<Graph, AppError> {
-    let builds = configuration(places)?;
-    let tree = source::scan(&places.source, &[])?.tree;
-    let (situation, _) = situation(
-        places,
-        &places.source,
-        &builds,
-        tree,
-        BTreeMap::new(),
+    let Configuration { projects, .. } = configuration(places)?;
+    let surroundings = Surroundings {
+        base_images: &BTreeMap::new(),
         environment,
-    )?;
-    Ok(graph::compile(&builds, &situation)?)
+        without_locks: places.without_locks,
+    };
+    let found = { projects.par_iter() }.map(|(project, builds, _)| {
+        let tree = source::scan(&project.source, &[])?.tree;
+        situation(project, &project.source, builds, tree, &surroundings)
+    });
+    let found = found.collect::<Result<Vec<_>, AppError>>()?;
+    compiled(&projects, &found)
 }
 
 fn merge(observed: &mut Observed, more: Observed) {

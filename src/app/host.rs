@@ -1,13 +1,15 @@
 //! What the caller's environment gives to every run: certificate authorities, proxies, secrets.
 #![expect(clippy::disallowed_methods, reason = "the CA bundle is read from disk")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::app::AppError;
 use crate::config::build::Build;
 use crate::engine::Secret;
+use crate::step::Scope;
 use crate::step::wheel::DEFAULT_EPOCH;
 
 /// The caller's environment, as data.
@@ -48,19 +50,29 @@ impl Environment {
             .collect()
     }
 
-    /// Reads the CA bundle of each flavour: the configuration's, else the one that the environment names.
-    pub fn ca_bundles(&self, builds: &[Build]) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
+    /// Reads the CA bundle of each flavour of each project: the configuration's, else the one that the
+    /// environment names.
+    pub fn ca_bundles<'a>(
+        &self,
+        builds: impl Iterator<Item = (&'a Scope, &'a Build)>,
+    ) -> Result<BTreeMap<String, Arc<Vec<u8>>>, AppError> {
         let mut bundles = BTreeMap::new();
+        let mut read: BTreeMap<&Path, Arc<Vec<u8>>> = BTreeMap::new();
         let of_host = CA_VARIABLES
             .iter()
             .find_map(|name| Some((*name, PathBuf::from(self.variable(name)?))));
-        for build in builds {
-            let bundle = match (&build.ca_bundle, &of_host) {
-                (Some(path), _) => read_bundle(path, "ca_bundle of the configuration")?,
-                (None, Some((variable, path))) => read_bundle(path, variable)?,
+        for (scope, build) in builds {
+            let (path, named_by) = match (&build.ca_bundle, &of_host) {
+                (Some(path), _) => (path, "ca_bundle of the configuration"),
+                (None, Some((variable, path))) => (path, *variable),
                 (None, None) => continue,
             };
-            bundles.insert(build.flavour.as_str().to_owned(), bundle);
+            let bundle = match read.get(path.as_path()) {
+                Some(bundle) => Arc::clone(bundle),
+                None => Arc::new(read_bundle(path, named_by)?),
+            };
+            read.insert(path, Arc::clone(&bundle));
+            bundles.insert(format!("{}{}", scope.prefix(), build.flavour), bundle);
         }
         Ok(bundles)
     }
@@ -82,9 +94,8 @@ impl Environment {
     }
 
     /// Words which secrets an apply would miss.
-    pub fn missing_secrets(&self, builds: &[Build]) -> Vec<String> {
-        let names: std::collections::BTreeSet<_> =
-            builds.iter().flat_map(|build| &build.secrets).collect();
+    pub fn missing_secrets<'a>(&self, builds: impl Iterator<Item = &'a Build>) -> Vec<String> {
+        let names: BTreeSet<_> = builds.flat_map(|build| &build.secrets).collect();
         let missing = names
             .into_iter()
             .filter(|name| self.variable(name.as_str()).is_none());
@@ -94,9 +105,12 @@ impl Environment {
     }
 
     /// Finds the values of the secrets that builds name.
-    pub fn secrets(&self, builds: &[Build]) -> Result<BTreeMap<String, Secret>, AppError> {
+    pub fn secrets<'a>(
+        &self,
+        builds: impl Iterator<Item = &'a Build>,
+    ) -> Result<BTreeMap<String, Secret>, AppError> {
         let mut secrets = BTreeMap::new();
-        for name in builds.iter().flat_map(|build| &build.secrets) {
+        for name in builds.flat_map(|build| &build.secrets) {
             let Some(value) = self.variable(name.as_str()) else {
                 return Err(AppError::Environment {
                     what: format!("the secret {name} is not set"),

@@ -15,7 +15,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::caching::CacheChoice;
-use crate::app::gather::{Gathered, Places, configuration, gather};
+use crate::app::configuration::configuration;
+use crate::app::gather::{Gathered, gather};
+use crate::app::projects::Places;
+use crate::app::run::sources;
 use crate::app::{
     AppError, ApplyOptions, Approval, Environment, Exit, Feedback, apply, command, locks,
 };
@@ -98,7 +101,7 @@ pub async fn lock(
         without_locks: true,
         ..places.clone()
     };
-    let builds = configuration(places)?;
+    let (project, builds, _) = configuration(places)?.projects.swap_remove(0);
     let (wanted, passed_over) = wanted(&builds, &options.flavours)?;
     let targets: Vec<String> = wanted
         .iter()
@@ -150,15 +153,14 @@ pub async fn lock(
             help: "run `builder lock` again".to_owned(),
         });
     }
-    let folder = locks::folder(places);
+    let folder = locks::folder(&project);
     let mut ready = Vec::new();
     for build in &wanted {
         ready.push(prepare(build, &gathered, &folder, &options.upgrade)?);
     }
     let upgraded = upgraded(&options.upgrade, &ready)?;
     let run = feedback.run();
-    let host = host(gathered, run, environment, Arc::clone(&engine))?;
-    let host = Arc::new(host);
+    let host = Arc::new(host(gathered, run, environment, Arc::clone(&engine))?);
     let resolutions: Vec<Resolution<'_>> = ready
         .iter()
         .map(|ready| Resolution {
@@ -223,7 +225,9 @@ fn wanted<'a>(
         .iter()
         .map(|name| name.strip_suffix(".dependencies").unwrap_or(name))
         .collect();
-    let known: Vec<&str> = builds.iter().map(|build| build.flavour.as_str()).collect();
+    let known: Vec<_> = { builds.iter() }
+        .map(|build| build.flavour.as_str())
+        .collect();
     if let Some(name) = flavours.iter().find(|name| !known.contains(name)) {
         return Err(AppError::NotLockable {
             what: format!("the project has no flavour `{name}`"),
@@ -241,11 +245,8 @@ fn wanted<'a>(
             help: "its script says what pip installs; have it read a file with hashes".to_owned(),
         });
     }
-    let scripts = scripts
-        .iter()
-        .map(|build| build.flavour.to_string())
-        .collect();
-    Ok((wanted, scripts))
+    let scripts = scripts.iter().map(|build| build.flavour.to_string());
+    Ok((wanted, scripts.collect()))
 }
 
 fn prepare(
@@ -271,7 +272,7 @@ fn prepare(
     let made = |part| manifest.outputs(&Address::of(&build.flavour, part));
     let requirements = made(Part::Wheel).and_then(|outputs| locks::requirements(&outputs.facets));
     let image = made(Part::Image).and_then(|outputs| outputs.image.as_ref());
-    let facts = exec::known_facts(workspace, flavour);
+    let facts = exec::known_facts(workspace, &step);
     let (Some((requires, project)), Some(image), Some(facts)) = (requirements, image, facts) else {
         return Err(AppError::NotLockable {
             what: format!("what {flavour} is built with cannot be read in the workspace"),
@@ -359,12 +360,12 @@ fn host(
     Ok(Host {
         engine,
         identity: gathered.manifest.workspace.clone(),
-        workspace: gathered.workspace,
-        source: gathered.source,
-        run,
-        ca_bundles: environment.ca_bundles(&gathered.builds)?,
+        ca_bundles: environment.ca_bundles(gathered.scoped_builds())?,
         proxies: environment.proxies(),
-        secrets: environment.secrets(&gathered.builds)?,
+        secrets: environment.secrets(gathered.builds())?,
+        workspace: gathered.workspace,
+        sources: sources(gathered.projects),
+        run,
         // A resolution asks what the index has now.
         caches: None,
     })

@@ -7,30 +7,32 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::gather::configuration;
-use crate::app::{AppError, Places};
+use crate::app::AppError;
+use crate::app::configuration::configuration;
+use crate::app::projects::{Places, Project};
 use crate::config::build::Build;
 use crate::exec;
+use crate::graph::Situation;
 use crate::lock::{self, Lock};
 use crate::manifest::Manifest;
 use crate::plan::{Action, Moved, Plan};
 use crate::step::wheel::{LOCK_INPUT, LockFile};
-use crate::step::{Address, Facet, Input, Part};
+use crate::step::{Address, Facet, Input, Part, Scope};
 use crate::wheel::pip_requirements;
 use crate::workspace::Workspace;
 
 /// The folder of the lock files: that of the project's file.
-pub(super) fn folder(places: &Places) -> PathBuf {
-    let beside = places.build_file.as_deref().and_then(Path::parent);
-    beside.unwrap_or(&places.source).to_owned()
+pub(super) fn folder(project: &Project) -> PathBuf {
+    let beside = project.build_file.as_deref().and_then(Path::parent);
+    beside.unwrap_or(&project.source).to_owned()
 }
 
 /// Reads the lock of each flavour that has one. A flavour with a buildscript resolves by itself.
 pub(super) fn read(
-    places: &Places,
+    project: &Project,
     builds: &[Build],
 ) -> Result<BTreeMap<String, Arc<LockFile>>, AppError> {
-    let folder = folder(places);
+    let folder = folder(project);
     let mut locks = BTreeMap::new();
     let mut shared = None;
     for build in builds.iter().filter(|build| build.buildscript.is_none()) {
@@ -72,17 +74,17 @@ fn one(folder: &Path, name: &str) -> Result<Option<Arc<LockFile>>, AppError> {
 pub(super) fn warnings(
     root: &Path,
     builds: &[Build],
-    locks: &BTreeMap<String, Arc<LockFile>>,
+    Situation { scope, locks, .. }: &Situation,
     (workspace, manifest, plan): (&Workspace, &Manifest, &Plan),
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     for build in builds {
-        let flavour = &build.flavour;
-        let Some(file) = locks.get(flavour.as_str()) else {
+        let Some(file) = locks.get(build.flavour.as_str()) else {
             continue;
         };
+        let flavour = format!("{}{}", scope.prefix(), build.flavour);
         let action = |part| {
-            let change = plan.change(&Address::of(flavour, part));
+            let change = plan.change(&scope.of(&build.flavour, part));
             change.map(|change| change.action)
         };
         if matches!(action(Part::Dependencies), None | Some(Action::Reuse)) {
@@ -90,7 +92,7 @@ pub(super) fn warnings(
         }
         // The facts are those of the last probe, so they are no news of a base image that changed.
         let facts = (action(Part::Base) == Some(Action::Reuse))
-            .then(|| exec::known_facts(workspace, flavour.as_str()))
+            .then(|| exec::known_facts(workspace, &scope.of(&build.flavour, Part::Base)))
             .flatten();
         let LockFile { name, lock } = file.as_ref();
         if let Some(Err(misfit)) = facts.as_ref().map(|facts| lock.packages_for(facts)) {
@@ -98,7 +100,7 @@ pub(super) fn warnings(
             continue;
         }
         let recorded = (action(Part::Wheel) == Some(Action::Reuse))
-            .then(|| of_record(manifest, build))
+            .then(|| of_record(manifest, build, scope))
             .flatten();
         let Some(lines) = recorded.or_else(|| stated(root, build)) else {
             continue;
@@ -117,26 +119,35 @@ pub(super) fn warnings(
 
 /// Names the locks that are not as a saved plan has them; needs neither engine nor workspace.
 pub(super) fn moved(places: &Places, plan: &Plan) -> Result<Vec<Moved>, AppError> {
-    let builds = configuration(places)?;
-    let locks = read(places, &builds)?;
-    let compare = |build: &Build| {
-        let step = Address::of(&build.flavour, Part::Dependencies);
-        // A step that goes has no inputs, and one that was not asked for is not in the plan.
-        let change = plan.change(&step)?;
-        if change.action == Action::Remove {
-            return None;
-        }
-        let was = change.fingerprint.inputs.get(LOCK_INPUT);
-        let file = locks.get(build.flavour.as_str());
-        let is = file.map(|file| Input::Versions(file.lock.pins()));
-        Moved::of_values(&step, LOCK_INPUT, was, is.as_ref())
-    };
-    Ok(builds.iter().filter_map(compare).collect())
+    let mut moved = Vec::new();
+    for (project, builds, _) in configuration(places)?.projects {
+        let locks = read(&project, &builds)?;
+        let steps = builds
+            .iter()
+            .map(|build| (build, project.scope.of(&build.flavour, Part::Dependencies)));
+        moved.extend(
+            steps.filter_map(|(build, step)| {
+                of_step(&step, locks.get(build.flavour.as_str()), plan)
+            }),
+        );
+    }
+    Ok(moved)
+}
+
+fn of_step(step: &Address, lock: Option<&Arc<LockFile>>, plan: &Plan) -> Option<Moved> {
+    // A step that goes has no inputs, and one that was not asked for is not in the plan.
+    let change = plan.change(step)?;
+    if change.action == Action::Remove {
+        return None;
+    }
+    let was = change.fingerprint.inputs.get(LOCK_INPUT);
+    let is = lock.map(|file| Input::Versions(file.lock.pins()));
+    Moved::of_values(step, LOCK_INPUT, was, is.as_ref())
 }
 
 /// What the project's wheel of the last run requires.
-fn of_record(manifest: &Manifest, build: &Build) -> Option<Vec<String>> {
-    let outputs = manifest.outputs(&Address::of(&build.flavour, Part::Wheel))?;
+fn of_record(manifest: &Manifest, build: &Build, scope: &Scope) -> Option<Vec<String>> {
+    let outputs = manifest.outputs(&scope.of(&build.flavour, Part::Wheel))?;
     let (requires, project) = requirements(&outputs.facets)?;
     Some(pip_requirements(&project, &requires, &build.extras))
 }

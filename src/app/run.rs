@@ -4,8 +4,8 @@
     reason = "a run is named after the time at which it started"
 )]
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,7 +13,8 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::caching::CacheChoice;
-use crate::app::gather::{Gathered, Places, gather};
+use crate::app::gather::{Gathered, Known, gather};
+use crate::app::projects::Places;
 use crate::app::{AppError, Environment, Exit, Invocation, command, saved};
 use crate::cache::{Caches, Limits};
 use crate::engine::{Engine, Secret};
@@ -168,7 +169,7 @@ pub fn no_changes(plan: &Plan) -> Result<(), AppError> {
 
 /// What the caller's environment gives to the runs of steps.
 pub(super) struct Given {
-    ca_bundles: BTreeMap<String, Vec<u8>>,
+    ca_bundles: BTreeMap<String, Arc<Vec<u8>>>,
     proxies: BTreeMap<String, String>,
     secrets: BTreeMap<String, Secret>,
 }
@@ -177,8 +178,8 @@ impl Given {
     /// Finds it, or names what is missing before anything runs.
     pub fn by(environment: &Environment, gathered: &Gathered) -> Result<Self, AppError> {
         Ok(Self {
-            secrets: environment.secrets(&gathered.builds)?,
-            ca_bundles: environment.ca_bundles(&gathered.builds)?,
+            secrets: environment.secrets(gathered.builds())?,
+            ca_bundles: environment.ca_bundles(gathered.scoped_builds())?,
             proxies: environment.proxies(),
         })
     }
@@ -201,11 +202,9 @@ impl Work {
         let Self {
             gathered:
                 Gathered {
-                    builds: _,
+                    projects,
+                    config: _,
                     workspace,
-                    source,
-                    files: _,
-                    tree: _,
                     graph,
                     manifest: _,
                     plan,
@@ -234,7 +233,7 @@ impl Work {
         let host = Host {
             engine,
             workspace,
-            source,
+            sources: sources(projects),
             identity,
             run,
             ca_bundles,
@@ -266,7 +265,9 @@ impl Work {
             feedback.observer().event(&Event::Warning { text });
         }
         if summary.failed.is_empty() && !summary.interrupted {
-            feedback.left(&left(journal.manifest(), &root));
+            let made = [&summary.ran, &summary.restored, &summary.skipped];
+            let projects = { made.into_iter().flatten() }.map(|step| step.project());
+            feedback.left(&left(journal.manifest(), &root, &projects.collect()));
         }
         Ok(if summary.interrupted {
             Exit::Interrupted
@@ -276,6 +277,12 @@ impl Work {
             Exit::Failed
         })
     }
+}
+
+/// Returns where the source of each project is.
+pub(super) fn sources(projects: Vec<Known>) -> BTreeMap<Option<String>, PathBuf> {
+    let source = |known: Known| (known.scope.name().map(str::to_owned), known.source);
+    projects.into_iter().map(source).collect()
 }
 
 /// Collects the local cache when that is due; returns what was taken away, in words.
@@ -326,18 +333,22 @@ fn remembered(
     }
 }
 
-/// Words what the records promise that a user came for.
-fn left(manifest: &Manifest, root: &Path) -> Vec<String> {
+/// Words what the records promise that a user came for; of several projects, of those alone in which
+/// something was done.
+fn left(manifest: &Manifest, root: &Path, projects: &BTreeSet<Option<&str>>) -> Vec<String> {
     let mut wheels: BTreeMap<String, usize> = BTreeMap::new();
     let (mut packages, mut images) = (Vec::new(), Vec::new());
     for (step, past) in &manifest.steps {
         let Some(record) = &past.record else { continue };
+        if step.project().is_some() && !projects.contains(&step.project()) {
+            continue;
+        }
         for path in record.outputs.files.keys() {
             let place = root.join(path).display().to_string();
             if path.as_str().ends_with(".whl") {
                 let folder = place.rsplit_once('/').map_or("", |(folder, _)| folder);
                 *wheels.entry(folder.to_owned()).or_default() += 1;
-            } else if path.as_str().starts_with("build/packages/") {
+            } else if step.unplaced(path).as_str().starts_with("build/packages/") {
                 packages.push(place);
             }
         }

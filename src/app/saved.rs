@@ -4,14 +4,18 @@
     reason = "a saved plan is a file with the time at which it was made, and stands on files"
 )]
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rayon::prelude::*;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::gather::{Gathered, Places, gather};
+use crate::app::configuration::layouts;
+use crate::app::gather::{Gathered, Known, gather};
+use crate::app::plan_file::read_plan;
+use crate::app::projects::Places;
 use crate::app::run::{Given, Work, refused};
 use crate::app::{
     AppError, ApplyOptions, Approval, Engines, Environment, Exit, Feedback, Invocation, command,
@@ -20,9 +24,8 @@ use crate::app::{
 use crate::digest::{Digest, KEY_CONTEXT};
 use crate::engine::{Engine, EngineError};
 use crate::manifest::Manifest;
-use crate::plan::{self, Basis, Command, Moved, Saved, SavedError};
+use crate::plan::{self, Basis, Command, Moved, Saved, Sources};
 use crate::source;
-use crate::tree::RelPath;
 use crate::workspace::{Applied, Workspace};
 
 /// Makes the document of a plan.
@@ -40,25 +43,51 @@ pub fn document(
         replace,
         caches: _, // what is restored from them is in the plan
     } = invocation;
+    let alone = { places.projects.iter() }.find(|project| project.scope.name().is_none());
+    let named = { places.projects.iter() }
+        .filter_map(|project| Some((project.scope.name()?.to_owned(), shown(&project.source))));
     let command = Command {
         config: shown(&places.config),
-        build_file: places.build_file.as_deref().map(shown),
-        source: shown(&places.source),
+        build_file: alone.and_then(|project| project.build_file.as_deref().map(shown)),
+        source: alone
+            .map(|project| shown(&project.source))
+            .unwrap_or_default(),
+        projects: named.collect(),
+        list: places.list.as_deref().map(shown),
+        changed_since: places.changed_since.clone(),
         workspace: shown(workspace),
         targets: targets.clone(),
         replace: replace.clone(),
     };
-    let [config, project] = gathered.files.map(Some);
-    let basis = basis(&gathered.manifest, engine.endpoint(), config, project);
-    Saved::new(&gathered.plan, command, basis, &gathered.tree, now())
+    let basis = basis(
+        &gathered.manifest,
+        engine.endpoint(),
+        Some(gathered.config),
+        gathered.files(),
+    );
+    Saved::new(&gathered.plan, command, basis, &gathered.sources(), now())
 }
 
-fn basis(
-    manifest: &Manifest,
-    engine: String,
-    config: Option<Digest>,
-    project: Option<Digest>,
-) -> Basis {
+/// The digest of each project's file, by the project's name; of the only project, by none.
+type Files = BTreeMap<Option<String>, Option<Digest>>;
+
+impl Gathered {
+    fn files(&self) -> Files {
+        let file = |known: &Known| (known.scope.name().map(str::to_owned), Some(known.file));
+        self.projects.iter().map(file).collect()
+    }
+
+    /// Returns the content of each source.
+    pub fn sources(&self) -> Sources<'_> {
+        let tree = |known: &'_ Known| known.scope.name().map(str::to_owned);
+        { self.projects.iter() }
+            .map(|known| (tree(known), known.tree.as_ref()))
+            .collect()
+    }
+}
+
+fn basis(manifest: &Manifest, engine: String, config: Option<Digest>, files: Files) -> Basis {
+    let mut files = files;
     Basis {
         builder: env!("CARGO_PKG_VERSION").to_owned(),
         keys: KEY_CONTEXT.to_owned(),
@@ -66,7 +95,10 @@ fn basis(
         workspace: Some(manifest.workspace.clone()).filter(|identity| !identity.is_empty()),
         manifest: manifest.digest(),
         config,
-        project,
+        project: files.remove(&None).flatten(),
+        projects: { files.into_iter() }
+            .filter_map(|(name, file)| Some((name?, file)))
+            .collect(),
     }
 }
 
@@ -74,104 +106,26 @@ fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// Reads a saved plan.
-pub fn read_plan(path: &Path) -> Result<Saved, AppError> {
-    let usage = "`builder apply PLAN` takes a file that `builder plan --out PLAN` wrote; a project is applied with `builder apply --config CONFIG SOURCE WORKSPACE`";
-    if path.is_dir() {
-        return Err(AppError::PlanFile {
-            what: format!("{} is a folder, and no saved plan", path.display()),
-            help: usage.to_owned(),
-            stale: false,
-        });
-    }
-    let bytes = fs::read(path).map_err(|cause| AppError::Unreadable {
-        path: path.to_owned(),
-        cause,
-        help: usage.to_owned(),
-    })?;
-    Saved::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| AppError::PlanFile {
-        what: format!("{}: {error}", path.display()),
-        help: miette::Diagnostic::help(&error).map_or_else(String::new, |help| help.to_string()),
-        stale: matches!(error, SavedError::Version { .. }),
-    })
-}
-
-/// Checks that a file may be written at a place where it becomes no part of the source.
-///
-/// A plan that is in the source that it was made from would be stale at once.
-pub fn may_be_written(path: &Path, source: &Path) -> Result<(), AppError> {
-    let refused = |what: &str, help: &str| unwritable(path, what, help);
-    if path.is_dir() {
-        return Err(refused("it is a folder", "name a file"));
-    }
-    let real = folder_of(path)
-        .canonicalize()
-        .map_err(|error| refused(&error.to_string(), FOLDER))?;
-    let place = path.file_name().map(|name| real.join(name));
-    let inside = place.and_then(|place| {
-        let source = source.canonicalize().ok()?;
-        let inside = place.strip_prefix(&source).ok()?.to_str()?.to_owned();
-        RelPath::new(&inside).ok()
-    });
-    match inside {
-        Some(inside) if source::why_ignored(source, &inside).is_none() => Err(refused(
-            "it would be part of the source, which the plan is made from",
-            "write it elsewhere, or add it to .builderignore",
-        )),
-        Some(_) | None => Ok(()),
-    }
-}
-
-const FOLDER: &str = "the folder has to be there, and to be writable";
-
-fn unwritable(path: &Path, what: &str, help: &str) -> AppError {
-    AppError::PlanFile {
-        what: format!("could not write {}: {what}", path.display()),
-        help: help.to_owned(),
-        stale: false,
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// Writes a saved plan whole: it is there with all its bytes, or what was there before is.
-pub fn write_plan(saved: &Saved, path: &Path, source: &Path) -> Result<(), AppError> {
-    may_be_written(path, source)?;
-    // What is renamed into place would take the place of a device or a link.
-    if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
-        let what = "something that is no file is there";
-        return Err(unwritable(path, what, "name a file"));
-    }
-    let failed = |error: std::io::Error| unwritable(path, &error.to_string(), FOLDER);
-    let mut file = tempfile::Builder::new()
-        .prefix(".builder-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(folder_of(path))
-        .map_err(failed)?;
-    file.write_all(saved.to_text().as_bytes())
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-fn places(command: &Command) -> Places {
-    Places {
-        config: PathBuf::from(&command.config),
-        build_file: command.build_file.as_ref().map(PathBuf::from),
-        source: PathBuf::from(&command.source),
-        without_locks: false,
-    }
+fn places(command: &Command) -> Result<Places, AppError> {
+    let config = PathBuf::from(&command.config);
+    let mut places = match (&command.list, command.projects.is_empty()) {
+        (Some(list), _) => Places::listed(config, PathBuf::from(list))?,
+        (None, false) => Places::several(
+            config,
+            { command.projects.values() }.map(PathBuf::from).collect(),
+        )?,
+        (None, true) => {
+            let build_file = command.build_file.as_ref().map(PathBuf::from);
+            Places::one(config, build_file, PathBuf::from(&command.source))
+        }
+    };
+    places.changed_since.clone_from(&command.changed_since);
+    Ok(places)
 }
 
 /// Names what moved of that which is quickly seen, without steps; `engine` where one is known.
 fn quickly_moved(saved: &Saved, engine: Option<&dyn Engine>) -> Result<Vec<Moved>, AppError> {
-    let places = places(&saved.command);
+    let places = places(&saved.command)?;
     let manifest = Workspace::at(PathBuf::from(&saved.command.workspace)).manifest()?;
     let digest = |path: &Path| fs::read(path).ok().map(|bytes| Digest::of(&bytes));
     let engine = engine.map_or_else(|| saved.basis.engine.clone(), Engine::endpoint);
@@ -179,12 +133,27 @@ fn quickly_moved(saved: &Saved, engine: Option<&dyn Engine>) -> Result<Vec<Moved
         &manifest,
         engine,
         digest(&places.config),
-        digest(&places.project_file()),
+        { places.projects.iter() }
+            .map(|project| {
+                (
+                    project.scope.name().map(str::to_owned),
+                    digest(&project.file()),
+                )
+            })
+            .collect(),
     );
     let mut moved = saved.basis.moved(&now);
-    if !places.source.is_dir() {
-        let was = places.source.display().to_string();
-        moved.push(Moved::of_all("source", was, "missing"));
+    for project in places
+        .projects
+        .iter()
+        .filter(|project| !project.source.is_dir())
+    {
+        let was = project.source.display().to_string();
+        moved.push(Moved::of_all(
+            &format!("{}source", project.scope.prefix()),
+            was,
+            "missing",
+        ));
     }
     Ok(moved)
 }
@@ -206,21 +175,13 @@ pub fn staleness(saved: &Saved) -> Vec<String> {
         }
     };
     let command = &saved.command;
-    let layout = source::check_layout(Path::new(&command.source), Path::new(&command.workspace));
-    if let Ok(layout) = layout
-        && let Ok(scan) = source::scan(&layout.source, &layout.exclude)
-        && scan.tree.digest() != saved.source_tree().digest()
-    {
-        let planned = saved.source_tree();
-        let difference = plan::Reason::Files {
-            input: "source".to_owned(),
-            difference: scan.tree.difference(&planned),
-        };
-        let (was, is) = (planned.digest().short(), scan.tree.digest().short());
-        moved.push(Moved::of_all("source", was, is).because(difference.to_string()));
-    }
+    let places = match places(command) {
+        Ok(places) => places,
+        Err(error) => return vec![format!("this plan is stale: {error}")],
+    };
+    moved.extend(moved_sources(saved, &places));
     // A lock that was torn makes no plan; that a configuration cannot be read was told above.
-    match locks::moved(&places(command), &saved.plan()) {
+    match locks::moved(&places, &saved.plan()) {
         Ok(locks) => moved.extend(locks),
         Err(error) if moved.is_empty() => {
             let none = Moved::of_all("the plan", "could be made", "cannot be made any more");
@@ -234,6 +195,30 @@ pub fn staleness(saved: &Saved) -> Vec<String> {
         .collect()
 }
 
+/// Names the sources that are not as they were planned.
+fn moved_sources(saved: &Saved, places: &Places) -> Vec<Moved> {
+    let planned = saved.source_trees();
+    let Ok(layouts) = layouts(&places.projects, Path::new(&saved.command.workspace)) else {
+        return Vec::new();
+    };
+    let scanned = { places.projects.par_iter() }.zip(layouts.sources);
+    let moved = scanned.filter_map(|(project, (root, exclude))| {
+        let planned = planned.get(&project.scope.name().map(str::to_owned))?;
+        let tree = source::scan(&root, &exclude).ok()?.tree;
+        if tree.digest() == planned.digest() {
+            return None;
+        }
+        let difference = plan::Reason::Files {
+            input: "source".to_owned(),
+            difference: tree.difference(planned),
+        };
+        let (was, is) = (planned.digest().short(), tree.digest().short());
+        let name = format!("{}source", project.scope.prefix());
+        Some(Moved::of_all(&name, was, is).because(difference.to_string()))
+    });
+    moved.collect()
+}
+
 /// Applies a saved plan: exactly that, without asking, or nothing where an input moved. The plan says
 /// which steps are meant, not the options.
 pub async fn apply_saved(
@@ -245,7 +230,7 @@ pub async fn apply_saved(
     feedback: &mut dyn Feedback,
 ) -> Result<Exit, AppError> {
     let saved = read_plan(path)?;
-    let places = places(&saved.command);
+    let places = places(&saved.command)?;
     let root = PathBuf::from(&saved.command.workspace);
     let already = |workspace: &Workspace| match workspace.applied(&saved.sum) {
         Some(Applied { plan: _, run, at }) => Err(AppError::Applied {
@@ -299,7 +284,7 @@ pub async fn apply_saved(
             return stale(moved).map(|()| Exit::Done);
         }
     };
-    moved.extend(plan::moved(&saved, &gathered.plan, &gathered.tree));
+    moved.extend(plan::moved(&saved, &gathered.plan, &gathered.sources()));
     stale(moved)?;
 
     let run = feedback.run();
@@ -313,12 +298,9 @@ pub async fn apply_saved(
     // Whoever had the lock in the meantime may have applied something, perhaps this plan.
     already(&gathered.workspace)?;
     let manifest = gathered.workspace.manifest()?;
-    let [config, project] = gathered.files.map(Some);
-    stale(
-        saved
-            .basis
-            .moved(&basis(&manifest, engine.endpoint(), config, project)),
-    )?;
+    let (config, files) = (Some(gathered.config), gathered.files());
+    let now_it_is = basis(&manifest, engine.endpoint(), config, files);
+    stale(saved.basis.moved(&now_it_is))?;
     let applied = Applied {
         plan: saved.sum,
         run: run.clone(),

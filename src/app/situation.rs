@@ -9,22 +9,30 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::app::{AppError, Environment, Places, locks};
-use crate::config;
+use crate::app::projects::{Project, folder_name};
+use crate::app::{AppError, Environment, locks};
 use crate::config::build::{Build, PipFile};
+use crate::config::names::ImageName;
 use crate::graph::{Handovers, Situation, included_files};
 use crate::scm::{self, ScmProject};
 use crate::step::wheel::{Handover, PipText};
 use crate::tree::{RelPath, Tree};
 
-/// Gathers what steps depend on, with warnings for the plan.
+/// What all projects have in common.
+pub(super) struct Surroundings<'a> {
+    pub base_images: &'a BTreeMap<ImageName, String>,
+    pub environment: &'a Environment,
+    /// Whether lock files are passed over.
+    pub without_locks: bool,
+}
+
+/// Gathers what the steps of a project depend on, with warnings for the plan.
 pub(super) fn situation(
-    places: &Places,
+    of: &Project,
     root: &Path,
     builds: &[Build],
     tree: Tree,
-    base_images: BTreeMap<config::names::ImageName, String>,
-    environment: &Environment,
+    surroundings: &Surroundings<'_>,
 ) -> Result<(Situation, Vec<String>), AppError> {
     let text = |name: &str| {
         tree.file(name)
@@ -38,28 +46,36 @@ pub(super) fn situation(
     );
     let stated = |field| stated_in_project(pyproject.as_deref(), field);
     let declared_name = stated("name");
-    let project = declared_name
-        .clone()
-        .unwrap_or_else(|| folder_name(&places.source));
+    // Of several projects no two have one name, while what they declare may be the same.
+    let named = of.scope.name().map(str::to_owned);
+    let project = named
+        .or_else(|| declared_name.clone())
+        .unwrap_or_else(|| real_name(&of.source));
+    let used = |name: &ImageName| builds.iter().any(|build| uses(build, name));
+    let base_images = surroundings.base_images.iter();
+    let base_images = base_images.filter(|(name, _)| used(name));
     let mut warnings = Vec::new();
     let version = match &scm {
         Some(scm) => handovers(root, scm, builds, &mut warnings)?,
         None => Handovers::default(),
     };
     let situation = Situation {
+        scope: of.scope.clone(),
         project,
         declared_name,
         declared_version: stated("version"),
-        locks: if places.without_locks {
+        locks: if surroundings.without_locks {
             BTreeMap::new()
         } else {
-            locks::read(places, builds)?
+            locks::read(of, builds)?
         },
         pip_files: pip_files(root, builds, &tree)?,
         source: Arc::new(tree),
         version,
-        base_images,
-        epoch: environment.epoch()?,
+        base_images: base_images
+            .map(|(name, id)| (name.clone(), id.clone()))
+            .collect(),
+        epoch: surroundings.environment.epoch()?,
     };
     Ok((situation, warnings))
 }
@@ -104,12 +120,12 @@ fn stated_in_project(pyproject: Option<&str>, field: &str) -> Option<String> {
     Some(table.get("project")?.get(field)?.as_str()?.to_owned())
 }
 
-fn folder_name(source: &Path) -> String {
-    let real = source.canonicalize().unwrap_or_else(|_| source.to_owned());
-    real.file_name().map_or_else(
-        || "project".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
+fn uses(build: &Build, image: &ImageName) -> bool {
+    build.base_image == *image || build.runtime_image.as_ref() == Some(image)
+}
+
+fn real_name(source: &Path) -> String {
+    folder_name(&source.canonicalize().unwrap_or_else(|_| source.to_owned()))
 }
 
 /// Reads the project's files that pip settings name, and what those include.

@@ -1,14 +1,16 @@
 //! What can be typed.
 
 mod cache;
+mod projects;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::cache::{CacheArgs, CacheCommand};
+pub(super) use self::projects::{Files, ProjectsOrPlan, Since, Subject, Target};
 use super::lock::LockArgs;
-use crate::app::{AppError, Engines, Places};
+use crate::app::{AppError, Engines};
 
 const EXITS: &str = "\
 Exit status: 0 done or nothing to do, 1 a step failed, 2 there are changes (plan --detailed-exitcode), \
@@ -21,7 +23,7 @@ Exit status: 0 done or nothing to do, 1 a step failed, 2 there are changes (plan
     name = "builder",
     version,
     after_help = bare_and_exits(),
-    override_usage = "builder <COMMAND>\n       builder [OPTIONS] --config <CONFIG> <SOURCE> <WORKSPACE>"
+    override_usage = "builder <COMMAND>\n       builder [OPTIONS] --config <CONFIG> <SOURCE>... <WORKSPACE>"
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -60,9 +62,14 @@ pub(super) struct Bare {
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Show what an apply would do, and why
+    #[command(
+        override_usage = "builder plan [OPTIONS] --config <CONFIG> <SOURCE>... <WORKSPACE>\n       builder plan [OPTIONS] --config <CONFIG> --projects <FILE> <WORKSPACE>"
+    )]
     Plan {
         #[command(flatten)]
         target: Target,
+        #[command(flatten)]
+        since: Since,
         #[command(flatten)]
         engine: EngineArgs,
         #[command(flatten)]
@@ -89,11 +96,13 @@ pub(super) enum Command {
     },
     /// Carry out what changed, after showing the plan and asking; or a saved plan, without asking
     #[command(
-        override_usage = "builder apply [OPTIONS] --config <CONFIG> <SOURCE> <WORKSPACE>\n       builder apply [OPTIONS] <PLAN>"
+        override_usage = "builder apply [OPTIONS] --config <CONFIG> <SOURCE>... <WORKSPACE>\n       builder apply [OPTIONS] --config <CONFIG> --projects <FILE> <WORKSPACE>\n       builder apply [OPTIONS] <PLAN>"
     )]
     Apply {
         #[command(flatten)]
-        what: ProjectOrPlan,
+        what: ProjectsOrPlan,
+        #[command(flatten)]
+        since: Since,
         #[command(flatten)]
         engine: EngineArgs,
         #[command(flatten)]
@@ -128,7 +137,7 @@ pub(super) enum Command {
     },
     /// Explain a step: its inputs, its last run, and why it would run
     Explain {
-        /// The step, such as deb.image, or a flavour for all its steps
+        /// The step, such as deb.image or shop/deb.image, or a flavour or a project for all its steps
         step: String,
         /// Also say in what its inputs differ from those of an earlier run, as `builder history` names it
         #[arg(long, value_name = "RUN")]
@@ -207,71 +216,6 @@ pub(super) enum SchemaOf {
 }
 
 #[derive(Args)]
-pub(super) struct Files {
-    /// The operator's file, which defines the flavours
-    #[arg(long, value_name = "CONFIG")]
-    pub config: PathBuf,
-    /// The project's file, if it is not SOURCE/.build.yml
-    #[arg(long, value_name = "FILE")]
-    pub build_file: Option<PathBuf>,
-    /// The directory of the Python project
-    pub source: PathBuf,
-}
-
-#[derive(Args)]
-pub(super) struct Target {
-    #[command(flatten)]
-    pub files: Files,
-    /// The directory for everything that is built
-    pub workspace: PathBuf,
-}
-
-/// A project with its workspace, or a saved plan alone: `--config` tells which.
-#[derive(Args)]
-pub(super) struct ProjectOrPlan {
-    /// The operator's file, which defines the flavours; a saved plan names its own
-    #[arg(long, value_name = "CONFIG", requires = "workspace")]
-    pub config: Option<PathBuf>,
-    /// The project's file, if it is not SOURCE/.build.yml
-    #[arg(long, value_name = "FILE", requires = "config")]
-    pub build_file: Option<PathBuf>,
-    /// The directory of the Python project; or, without --config, a plan that `plan --out` saved
-    #[arg(value_name = "SOURCE|PLAN")]
-    pub source: PathBuf,
-    /// The directory for everything that is built
-    #[arg(requires = "config")]
-    pub workspace: Option<PathBuf>,
-}
-
-/// What an apply is of.
-pub(super) enum Subject {
-    Project(Target),
-    Plan(PathBuf),
-}
-
-impl ProjectOrPlan {
-    pub fn subject(self) -> Subject {
-        let Self {
-            config,
-            build_file,
-            source,
-            workspace,
-        } = self;
-        match (config, workspace) {
-            (Some(config), Some(workspace)) => {
-                let files = Files {
-                    config,
-                    build_file,
-                    source,
-                };
-                Subject::Project(Target { files, workspace })
-            }
-            (None, _) | (_, None) => Subject::Plan(source),
-        }
-    }
-}
-
-#[derive(Args)]
 pub(super) struct EngineArgs {
     /// The engine's address: unix://, tcp:// or ssh://; else DOCKER_HOST, else docker's context
     #[arg(long, value_name = "URL")]
@@ -282,10 +226,10 @@ pub(super) struct EngineArgs {
 
 #[derive(Args)]
 pub(super) struct StepArgs {
-    /// Only this step or flavour and what it needs; may be given again
+    /// Only this step, flavour or project and what it needs; may be given again
     #[arg(long, value_name = "STEP")]
     pub target: Vec<String>,
-    /// Run this step or flavour even if it is up to date; may be given again
+    /// Run this step, flavour or project even if it is up to date; may be given again
     #[arg(long, value_name = "STEP")]
     pub replace: Vec<String>,
 }
@@ -315,17 +259,6 @@ pub(super) fn parse_jobs(text: &str) -> Result<usize, String> {
         Ok(0) => Err("at least one step has to run at a time".to_owned()),
         Ok(jobs) => Ok(jobs),
         Err(_) => Err("it is a number of steps, such as 4".to_owned()),
-    }
-}
-
-impl Files {
-    pub fn places(self) -> Places {
-        Places {
-            config: self.config,
-            build_file: self.build_file,
-            source: self.source,
-            without_locks: false,
-        }
     }
 }
 

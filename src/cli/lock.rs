@@ -55,14 +55,20 @@ impl LockArgs {
             jobs,
             caches: cache.choice(),
         };
+        let (places, workspace) = target.places()?;
+        if places.are_named() {
+            return Err(AppError::NotLockable {
+                what: "builder lock takes one project at a time, and several are named".to_owned(),
+                help: "name one SOURCE and a workspace of its own; its lock files stand beside its .build.yml, where a plan of all projects finds them".to_owned(),
+            });
+        }
         let cancel = CancellationToken::new();
         tokio::spawn(interruptions(cancel.clone()));
         let engine = engine.engines().connect(environment).await?;
         let mut terminal = Terminal::open(voice.clone(), environment, false, None, verbose)?;
-        let places = target.files.places();
         let end = app::lock(
             &places,
-            &target.workspace,
+            &workspace,
             environment,
             engine,
             &options,

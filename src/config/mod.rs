@@ -16,6 +16,7 @@ pub mod build;
 mod legible;
 pub mod mistake;
 pub mod names;
+mod operator;
 mod reader;
 pub mod report;
 mod resolve;
@@ -25,10 +26,9 @@ mod yaml;
 
 use std::path::PathBuf;
 
-use self::build::{Build, Cache};
-use self::mistake::File;
+use self::build::Build;
+pub use self::operator::{Operator, Wanted};
 pub use self::report::ConfigErrors;
-use self::report::Mistakes;
 use crate::tree::RelPath;
 
 /// The text of one of the two files.
@@ -84,15 +84,6 @@ pub enum FileProblem {
     },
 }
 
-/// What both files come to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
-    /// One for each flavour of the project, in the order of `.build.yml`.
-    pub builds: Vec<Build>,
-    /// The shared cache, where `config.yml` names one.
-    pub cache: Option<Cache>,
-}
-
 /// Reads both files and unites them: one [`Build`] a flavour, in the order of `.build.yml`.
 ///
 /// All mistakes of both files are found at once. A syntax error ends the reading of its own file
@@ -102,28 +93,10 @@ pub fn load(
     project: &Document,
     lookup: &dyn Lookup,
 ) -> Result<Vec<Build>, ConfigErrors> {
-    load_all(config, project, lookup).map(|loaded| loaded.builds)
-}
-
-/// Reads both files as [`load`] does, with the settings that are no flavour's.
-pub fn load_all(
-    config: &Document,
-    project: &Document,
-    lookup: &dyn Lookup,
-) -> Result<Loaded, ConfigErrors> {
-    let mut mistakes = Mistakes::default();
-    let settings = yaml::parse(File::Config, config, &mut mistakes)
-        .and_then(|root| sections::settings(&root, &mut mistakes));
-    let wanted = yaml::parse(File::Project, project, &mut mistakes)
-        .and_then(|root| sections::project(&root, settings.is_some(), &mut mistakes));
-    let builds = resolve::resolve(settings.as_ref(), wanted.as_ref(), lookup, &mut mistakes);
-    match mistakes.len() {
-        0 => Ok(Loaded {
-            builds,
-            cache: settings.and_then(|settings| settings.cache),
-        }),
-        _ => Err(ConfigErrors::new(config, project, mistakes)),
-    }
+    let mut operator = Operator::read(config.clone(), lookup);
+    let wanted = operator.project(project.clone(), lookup);
+    let builds = operator.unite(vec![wanted])?;
+    Ok(builds.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod image;
 mod kind;
 mod package;
 mod packaging;
+mod project;
 mod python;
 mod runtime;
 mod url;
@@ -22,6 +23,7 @@ pub use self::package::{DistroPackage, runtime_dependency};
 pub use self::packaging::{
     Choice, choice, destination, maintainer, package_name, section, signing_key, suffix, unit,
 };
+pub use self::project::ProjectName;
 pub use self::python::{binary_choice, extra};
 pub use self::runtime::{argument, directory, port, program, test_line, user, whole};
 pub use self::url::index_url;

@@ -50,6 +50,15 @@ impl Mistakes {
         self.0.len()
     }
 
+    /// Takes those of the operator's file out of `others`, and returns the rest.
+    pub fn take_those_of_config(&mut self, others: Self) -> Self {
+        let of_config = |placed: &Placed| matches!(placed.file, File::Config);
+        let (config, project) = others.0.into_iter().partition(of_config);
+        let config: Vec<Placed> = config;
+        self.0.extend(config);
+        Self(project)
+    }
+
     /// Returns the mistakes by file and place; one that an alias repeats is there once.
     fn sorted(self) -> Vec<Placed> {
         let mut mistakes = self.0;
@@ -66,7 +75,7 @@ impl Mistakes {
 /// The most mistakes that are shown at once.
 const MOST_SHOWN: usize = 50;
 
-/// All mistakes of both files: never empty, by file and place.
+/// All mistakes of all files: never empty, by file and place.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("the configuration has {}", Count(*.total))]
 #[diagnostic(code(builder::config))]
@@ -78,27 +87,36 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
-    pub(super) fn new(config: &Document, project: &Document, mistakes: Mistakes) -> Self {
-        let source = |document: &Document| {
-            let text = legible_source(&String::from_utf8_lossy(&document.bytes));
-            Arc::new(NamedSource::new(legible(&document.path), text))
+    /// Takes the mistakes of the operator's file, and those of each project's.
+    pub(super) fn new(
+        (config, of_config): (&Document, Mistakes),
+        of_projects: Vec<(Document, Mistakes)>,
+    ) -> Self {
+        let mut errors = Self {
+            mistakes: Vec::new(),
+            total: 0,
         };
-        let (config, project) = (source(config), source(project));
-        let report = |placed: Placed| Report {
-            source: match placed.file {
-                File::Config => Arc::clone(&config),
-                File::Project => Arc::clone(&project),
-            },
-            placed,
-        };
-        let mistakes = mistakes.sorted();
-        Self {
-            total: mistakes.len(),
-            mistakes: mistakes.into_iter().take(MOST_SHOWN).map(report).collect(),
+        errors.add(config, of_config);
+        for (project, mistakes) in &mut { of_projects } {
+            errors.add(project, std::mem::take(mistakes));
         }
+        errors
     }
 
-    /// Returns the first fifty mistakes, those of `config.yml` first, each by its place.
+    fn add(&mut self, document: &Document, mistakes: Mistakes) {
+        let text = legible_source(&String::from_utf8_lossy(&document.bytes));
+        let source = Arc::new(NamedSource::new(legible(&document.path), text));
+        let mistakes = mistakes.sorted();
+        self.total += mistakes.len();
+        let room = MOST_SHOWN.saturating_sub(self.mistakes.len());
+        let shown = mistakes.into_iter().take(room);
+        self.mistakes.extend(shown.map(|placed| Report {
+            source: Arc::clone(&source),
+            placed,
+        }));
+    }
+
+    /// Returns the first fifty mistakes, those of `config.yml` first, then each project's, by place.
     pub fn mistakes(&self) -> &[Report] {
         &self.mistakes
     }

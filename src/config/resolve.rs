@@ -3,7 +3,8 @@
 mod delivery;
 mod files;
 
-use self::files::{Files, OperatorFiles, ProjectFiles};
+pub(super) use self::files::OperatorFiles;
+use self::files::{Files, ProjectFiles};
 use super::Lookup;
 use super::build::{Build, OperatorFile, Pip, PipFile, Template};
 use super::mistake::{File, Mistake, Proposal, nearest};
@@ -12,29 +13,42 @@ use super::reader::At;
 use super::report::{Mistakes, Placed};
 use super::sections::{FlavourSettings, PipSettings, Project, ProjectFlavour, Settings};
 
+/// Judges the operator's flavours by themselves, and looks up the files of each.
+pub(super) fn offered(
+    settings: Option<&Settings>,
+    lookup: &dyn Lookup,
+    mistakes: &mut Mistakes,
+) -> Vec<OperatorFiles> {
+    let flavours = || settings.iter().flat_map(|settings| &settings.flavours);
+    let mut files = Files { lookup, mistakes };
+    let found = { flavours() }
+        .map(|flavour| OperatorFiles::look_up(&flavour.fields, &mut files))
+        .collect();
+    for offer in flavours() {
+        judge(&offer.fields, &ProjectFlavour::default(), mistakes);
+        delivery::judge_operator(offer, mistakes);
+    }
+    found
+}
+
 /// Unites both files; what is returned is whole only where no mistake was added.
 ///
 /// Either file may be missing because its text could not be read; what needs both is not judged
 /// then.
 pub(super) fn resolve(
-    settings: Option<&Settings>,
+    settings: Option<(&Settings, &[OperatorFiles])>,
     project: Option<&Project>,
     lookup: &dyn Lookup,
     mistakes: &mut Mistakes,
 ) -> Vec<Build> {
     let mut files = Files { lookup, mistakes };
     let offered: Vec<_> = { settings.iter() }
-        .flat_map(|settings| &settings.flavours)
-        .map(|flavour| (flavour, OperatorFiles::look_up(&flavour.fields, &mut files)))
+        .flat_map(|(settings, files)| settings.flavours.iter().zip(*files))
         .collect();
     let wanted: Vec<_> = { project.iter() }
         .flat_map(|project| &project.flavours)
         .map(|flavour| (flavour, ProjectFiles::look_up(&flavour.fields, &mut files)))
         .collect();
-    for (offer, _) in &offered {
-        judge(&offer.fields, &ProjectFlavour::default(), mistakes);
-        delivery::judge_operator(offer, mistakes);
-    }
     let mut builds = Vec::new();
     for (want, mut project_files) in wanted {
         let name = &want.name;

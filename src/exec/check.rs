@@ -131,8 +131,7 @@ async fn check_package(
     )];
     let mut settings = settings(kind, check, known);
     settings["package"] = format!("/build/package/{name}").into();
-    let flavour = job.step.address.flavour().unwrap_or_default();
-    if let Some(previous) = package::previous(host, flavour, ending)
+    if let Some(previous) = package::previous(host, &job.step.address, ending)
         && previous.file_name() != path.file_name()
     {
         let name = previous

@@ -16,7 +16,11 @@ use crate::workspace::{SOURCE, Workspace};
 /// Makes the workspace's copy of the source what the plan saw.
 pub(super) async fn run(host: &Arc<Host>, job: &Job, copy: &Copy) -> Result<Produced, StepError> {
     let path = RelPath::new(SOURCE).expect("the constant is a plain name");
-    let (root, dest) = (host.source.clone(), host.workspace.path(&path));
+    let address = &job.step.address;
+    let project = address.project().map(str::to_owned);
+    let root = { host.sources.get(&project).cloned() }
+        .ok_or_else(|| StepError::Bug(format!("{address} has no source")))?;
+    let dest = host.copied_source(address);
     let tree = Arc::clone(&copy.tree);
     let outcome = blocking(move || {
         let on_disk = if dest.is_dir() {

@@ -81,11 +81,10 @@ impl Known {
         installed: &Installed,
         name: Option<&str>,
     ) -> Result<Self, StepError> {
-        let flavour = job.step.address.flavour().unwrap_or_default();
         let metadata = own_metadata(host, job, &installed.own)?;
         let report = |step| Report::read(&output(host, job, step, ".json")?);
         Ok(Self {
-            facts: facts(host, flavour)?,
+            facts: facts(host, &job.step.address)?,
             dependencies: report(&installed.venv)?,
             application: report(&installed.application)?,
             name: name.map_or_else(|| normalised(&metadata.name), str::to_owned),
@@ -141,8 +140,9 @@ pub(super) fn text_input(job: &Job, name: &str) -> String {
     }
 }
 
-pub(super) fn facts(host: &Host, flavour: &str) -> Result<Facts, StepError> {
-    let path = host.workspace.path(&facts_path(flavour));
+/// Reads the facts of the base image that a step's flavour stands on.
+pub(super) fn facts(host: &Host, step: &Address) -> Result<Facts, StepError> {
+    let path = host.place(step, &facts_path(step.flavour().unwrap_or_default()));
     Facts::parse(&read(&path)?).map_err(|error| {
         StepError::Bug(format!(
             "the facts in {} are not as written: {error}",

@@ -14,6 +14,7 @@ mod locking;
 mod log;
 mod package;
 mod probe;
+mod produced;
 mod restore;
 mod runtime;
 mod schedule;
@@ -31,14 +32,15 @@ use tokio_util::sync::CancellationToken;
 use crate::archive::ArchiveError;
 use crate::cache::{CacheError, Caches};
 use crate::engine::{Call, Engine, EngineError, LogSink, RunOutcome, Secret};
-use crate::manifest::{BuiltImage, Mirror, Outputs};
+use crate::manifest::Outputs;
 use crate::source::SourceError;
-use crate::step::{Address, Facet, Input, Kind, Step};
-use crate::tree::{Entry, RelPath};
-use crate::workspace::{Workspace, WorkspaceError};
+use crate::step::{Address, Input, Kind, Step};
+use crate::tree::RelPath;
+use crate::workspace::{SOURCE, Workspace, WorkspaceError};
 
 pub use locking::resolve_all;
 pub use probe::known_facts;
+pub(crate) use produced::Produced;
 pub use schedule::{Apply, Summary, apply};
 pub use wheel::Resolution;
 
@@ -48,14 +50,14 @@ pub struct Host {
     pub engine: Arc<dyn Engine>,
     /// The workspace.
     pub workspace: Workspace,
-    /// The source's folder.
-    pub source: PathBuf,
+    /// The folder of each project's source, by the project's name; of the only project, by none.
+    pub sources: BTreeMap<Option<String>, PathBuf>,
     /// The workspace's identity, which labels what is made in the engine.
     pub identity: String,
     /// The run's name, which labels containers and names the folder of its logs.
     pub run: String,
-    /// The certificate authorities that each flavour's runs trust, in PEM form.
-    pub ca_bundles: BTreeMap<String, Vec<u8>>,
+    /// The certificate authorities that the runs of each flavour of each project trust, in PEM form.
+    pub ca_bundles: BTreeMap<String, Arc<Vec<u8>>>,
     /// Proxy variables of the caller.
     pub proxies: BTreeMap<String, String>,
     /// The values of the secrets that the configuration names.
@@ -100,10 +102,21 @@ impl Host {
 
     /// Returns the certificate authorities for a step's runs; empty where there are none.
     fn ca_bundle(&self, step: &Address) -> Vec<u8> {
-        step.flavour()
+        step.scope()
             .and_then(|flavour| self.ca_bundles.get(flavour))
-            .cloned()
+            .map(|bundle| bundle.to_vec())
             .unwrap_or_default()
+    }
+
+    /// Returns where a path of a step's project is in the workspace, on this machine.
+    fn place(&self, step: &Address, path: &RelPath) -> PathBuf {
+        self.workspace.path(&step.place(path))
+    }
+
+    /// Returns the copy of the source that a step's project has in the workspace.
+    fn copied_source(&self, step: &Address) -> PathBuf {
+        let path = RelPath::new(SOURCE).expect("the constant is a plain name");
+        self.place(step, &path)
     }
 }
 
@@ -129,21 +142,6 @@ impl Job {
             cancel: self.cancel.clone(),
         }
     }
-}
-
-/// What a step made, not yet in its place.
-#[derive(Debug, Default)]
-pub(crate) struct Produced {
-    /// Files with where they are now and where they go.
-    pub files: BTreeMap<RelPath, (PathBuf, Entry)>,
-    /// A directory that is already in place.
-    pub mirror: Option<Mirror>,
-    pub image: Option<BuiltImage>,
-    pub facets: BTreeMap<Facet, Input>,
-    /// Inputs whose value turned up in the run.
-    pub found: BTreeMap<String, Input>,
-    /// Texts to keep for explanations, under the digest by which inputs name them.
-    pub objects: Vec<(crate::digest::Digest, String)>,
 }
 
 /// Why a step failed.
@@ -276,19 +274,24 @@ impl StepError {
     }
 }
 
-/// Runs one step to what it produces.
+/// Runs one step to what it produces, in the places of its project.
 async fn run(host: &Arc<Host>, job: Job) -> Result<Produced, StepError> {
+    let produced = run_kind(host, &job).await?;
+    Ok(produced.placed(&job.step.address))
+}
+
+async fn run_kind(host: &Arc<Host>, job: &Job) -> Result<Produced, StepError> {
     match &job.step.kind {
-        Kind::Copy(copy) => copy::run(host, &job, copy).await,
-        Kind::Probe(probe) => probe::run(host, &job, probe).await,
-        Kind::Render(render) => copy::render(host, &job, render),
-        Kind::Image(image) => image::run(host, &job, image).await,
-        Kind::Wheel(wheel) => wheel::run(host, &job, wheel).await,
-        Kind::Venv(venv) => venv::run(host, &job, venv).await,
-        Kind::Package(package) => package::run(host, &job, package).await,
-        Kind::RuntimeDockerfile(dockerfile) => runtime::dockerfile(host, &job, dockerfile),
-        Kind::RuntimeImage(image) => runtime::image(host, &job, image).await,
-        Kind::Check(check) => check::run(host, &job, check).await,
+        Kind::Copy(copy) => copy::run(host, job, copy).await,
+        Kind::Probe(probe) => probe::run(host, job, probe).await,
+        Kind::Render(render) => copy::render(host, job, render),
+        Kind::Image(image) => image::run(host, job, image).await,
+        Kind::Wheel(wheel) => wheel::run(host, job, wheel).await,
+        Kind::Venv(venv) => venv::run(host, job, venv).await,
+        Kind::Package(package) => package::run(host, job, package).await,
+        Kind::RuntimeDockerfile(dockerfile) => runtime::dockerfile(host, job, dockerfile),
+        Kind::RuntimeImage(image) => runtime::image(host, job, image).await,
+        Kind::Check(check) => check::run(host, job, check).await,
     }
 }
 

@@ -21,7 +21,6 @@ use crate::package::{deb, person, rpm, version};
 use crate::step::package::PackageStep;
 use crate::step::{Facet, Input, fingerprint_key};
 use crate::tree::{Entry, RelPath};
-use crate::workspace::SOURCE;
 
 pub(super) use previous::{keep_previous, previous};
 use requires::{distribution_suffix_of, requires};
@@ -34,7 +33,7 @@ pub(super) async fn run(
     let address = &job.step.address;
     let flavour = address.flavour().unwrap_or_default().to_owned();
     let known = Known::gather(host, job, &step.installed, step.packaging.name.as_deref())?;
-    let mut package = describe(host, step, &known)?;
+    let mut package = describe(host, job, step, &known)?;
     package.requires = requires(step, &known)?;
 
     // What is in the package decides about the revision, the revision itself left out.
@@ -57,7 +56,7 @@ pub(super) async fn run(
     let (format, place, key) = (step.format, staged.clone(), step.packaging.sign_key.clone());
     let described = package.clone();
     let written = blocking(move || write(format, &described, &place, key.as_deref())).await?;
-    keep_previous(host, job, &flavour)?;
+    keep_previous(host, job)?;
 
     (job.log)(&format!(
         "{} requires {}",
@@ -155,7 +154,12 @@ fn content_key(job: &Job) -> String {
     fingerprint_key("package content", &inputs).to_string()
 }
 
-fn describe(host: &Host, step: &PackageStep, known: &Known) -> Result<Package, StepError> {
+fn describe(
+    host: &Host,
+    job: &Job,
+    step: &PackageStep,
+    known: &Known,
+) -> Result<Package, StepError> {
     let Packaging {
         format: _,
         name: _,
@@ -168,12 +172,11 @@ fn describe(host: &Host, step: &PackageStep, known: &Known) -> Result<Package, S
         systemd,
         sign_key: _,
     } = &step.packaging;
-    let read =
-        |path: &RelPath| knowledge::read_bytes(&host.workspace.root().join(SOURCE).join(path));
+    let source = host.copied_source(&job.step.address);
+    let read = |path: &RelPath| knowledge::read_bytes(&source.join(path));
     let text = |path: &Option<RelPath>| -> Result<Option<String>, StepError> {
         let Some(path) = path else { return Ok(None) };
-        let place = host.workspace.root().join(SOURCE).join(path);
-        knowledge::read(&place).map(Some)
+        knowledge::read(&source.join(path)).map(Some)
     };
     let metadata = &known.metadata;
     let prefix = known.prefix();

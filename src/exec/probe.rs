@@ -14,13 +14,14 @@ use crate::engine::{Download, EngineError, RunContainer};
 use crate::exec::{Host, Job, Produced, StepError, broken_lines, contract};
 use crate::facts::Facts;
 use crate::step::probe::{PROBE_SCRIPT, Probe};
-use crate::step::{Facet, Input, short_image};
+use crate::step::{Address, Facet, Input, short_image};
 use crate::tree::{Entry, RelPath};
 use crate::workspace::Workspace;
 
-/// Returns the facts of a flavour's base image as its last probe found them.
-pub fn known_facts(workspace: &Workspace, flavour: &str) -> Option<Facts> {
-    let text = fs::read_to_string(workspace.path(&facts_path(flavour))).ok()?;
+/// Returns the facts of the base image of a step's flavour as its last probe found them.
+pub fn known_facts(workspace: &Workspace, step: &Address) -> Option<Facts> {
+    let path = step.place(&facts_path(step.flavour()?));
+    let text = fs::read_to_string(workspace.path(&path)).ok()?;
     Facts::parse(&text).ok()
 }
 

@@ -93,7 +93,7 @@ async fn bring(
         None => None,
     };
     if let Kind::Package(_) = job.step.kind {
-        package::keep_previous(host, job, address.flavour().unwrap_or_default())?;
+        package::keep_previous(host, job)?;
     }
     let texts = found.entry.texts.iter();
     Ok(Produced {

@@ -149,7 +149,7 @@ struct Schedule<'a> {
     /// What is being taken into caches, beside the steps.
     keeping: JoinSet<()>,
     lines: mpsc::UnboundedSender<Event>,
-    source: Arc<Tree>,
+    sources: BTreeMap<Option<&'a str>, Arc<Tree>>,
     summary: Summary,
 }
 
@@ -188,8 +188,8 @@ impl<'a> Schedule<'a> {
                 ready.insert(step.address.clone());
             }
         }
-        let source = apply.graph.steps().find_map(|step| match &step.kind {
-            Kind::Copy(copy) => Some(Arc::clone(&copy.tree)),
+        let sources = apply.graph.steps().filter_map(|step| match &step.kind {
+            Kind::Copy(copy) => Some((step.address.project(), Arc::clone(&copy.tree))),
             _ => None,
         });
         Self {
@@ -200,7 +200,7 @@ impl<'a> Schedule<'a> {
             tasks: JoinSet::new(),
             keeping: JoinSet::new(),
             lines,
-            source: source.unwrap_or_default(),
+            sources: sources.collect(),
             summary: Summary::default(),
         }
     }
@@ -293,7 +293,7 @@ impl<'a> Schedule<'a> {
             inputs: inputs.clone(),
             needs,
             before,
-            source: Arc::clone(&self.source),
+            source: { self.sources.get(&address.project()).cloned() }.unwrap_or_default(),
             log: log.sink(),
             cancel: self.apply.cancel.clone(),
         };

@@ -25,7 +25,7 @@ pub(super) async fn run(host: &Arc<Host>, job: &Job, venv: &Venv) -> Result<Prod
     let project = knowledge::text_input(job, "project name");
     let name = venv.name.clone().unwrap_or_else(|| normalised(&project));
     let prefix = format!("/opt/{name}");
-    let facts = knowledge::facts(host, flavour)?;
+    let facts = knowledge::facts(host, address)?;
 
     let source = match &venv.stage {
         Stage::Dependencies { wheels } => wheels,

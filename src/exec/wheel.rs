@@ -17,7 +17,6 @@ use crate::exec::{CA_PATH, Host, Job, Produced, StepError, ca_variables};
 use crate::step::wheel::{PREPARE_SCRIPT, WheelRun, Work};
 use crate::step::{Address, Input};
 use crate::wheel::pip_requirements;
-use crate::workspace::SOURCE;
 
 use command::Pip;
 pub use resolve::Resolution;
@@ -43,7 +42,7 @@ pub(super) async fn run(
     let flavour = address.flavour().unwrap_or_default();
     let project = knowledge::text_input(job, "project name");
     let mut files = prepare_files(host, address);
-    let facts = knowledge::facts(host, flavour)?;
+    let facts = knowledge::facts(host, address)?;
     let pip = Pip::new(wheel, &facts, &mut files);
     let mut executable = BTreeSet::new();
     let command = match &wheel.work {
@@ -87,7 +86,7 @@ pub(super) async fn run(
 
     let staging = host.workspace.staging(address)?;
     let mut uploads: Vec<TarWriter> = vec![archive::pack_files(files, wheel.epoch)];
-    let root = host.workspace.root().join(SOURCE);
+    let root = host.copied_source(address);
     let tree = job.source.as_ref().clone();
     uploads.push(archive::pack_tree(
         root,

@@ -10,7 +10,7 @@ use crate::step::image::repository;
 use crate::step::package::{Installed, PackageStep};
 use crate::step::runtime::{RuntimeDockerfile, RuntimeImageStep};
 use crate::step::venv::{Stage, Venv};
-use crate::step::{Address, Kind, Part, Step};
+use crate::step::{Kind, Part, Step};
 use crate::tree::RelPath;
 
 /// Adds the steps that a flavour wants after its wheels; none where it wants wheels alone.
@@ -18,7 +18,7 @@ pub(super) fn steps(build: &Build, situation: &Situation, steps: &mut Vec<Step>)
     if build.package.format.is_none() && build.image.is_none() {
         return;
     }
-    let address = |part| Address::of(&build.flavour, part);
+    let address = |part| situation.scope.of(&build.flavour, part);
     let (own, dependencies) = match build.buildscript {
         Some(_) => (address(Part::Wheels), address(Part::Wheels)),
         None => (address(Part::Wheel), address(Part::Dependencies)),
@@ -62,7 +62,7 @@ pub(super) fn steps(build: &Build, situation: &Situation, steps: &mut Vec<Step>)
         let package = PackageStep {
             format,
             installed: installed.clone(),
-            source: Address::source(),
+            source: situation.scope.source(),
             packaging: build.package.clone(),
             runtime_dependencies: build.runtime_dependencies.clone(),
             files: named_files(build, situation),

@@ -46,6 +46,7 @@ fn packaged(name: &str, buildscript: bool, package: &str, more: &str) -> Vec<Ste
     let project = document(".build.yml", format!("{name}:{script}{more}"));
     let builds = crate::config::load(&document("config.yml", config), &project, &Anything);
     let situation = Situation {
+        scope: Scope::default(),
         declared_name: None,
         declared_version: None,
         locks: BTreeMap::new(),

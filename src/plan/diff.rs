@@ -115,11 +115,15 @@ pub fn diff(
         let gone = manifest
             .steps
             .iter()
-            .filter(|(address, _)| graph.step(address).is_none());
+            .filter(|(address, _)| graph.step(address).is_none() && request.concerns(address));
         changes.extend(gone.map(|(address, past)| removal(address, past)));
     }
     Diff {
-        plan: Plan { changes, warnings },
+        plan: Plan {
+            changes,
+            warnings,
+            left_out: None,
+        },
         questions,
     }
 }

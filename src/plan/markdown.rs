@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::plan::show::headline;
+use crate::plan::show::{beside, headline};
 use crate::plan::{Action, Change, Plan, Reason};
 
 /// The most bytes that a plan takes; a comment on GitHub has 65,536 characters at most.
@@ -23,12 +23,15 @@ const CELL: usize = 160;
 /// Writes a plan as Markdown, in [`MARKDOWN_LIMIT`] bytes.
 pub fn markdown(plan: &Plan) -> String {
     let mut text = format!("### {}\n", headline(plan));
+    for line in beside(plan) {
+        let _ = write!(text, "\n{}\n", escaped(&line));
+    }
     let (mut rows, mut folds) = (Vec::new(), Vec::new());
     let mut changes: Vec<_> = { plan.changes.iter() }
         .filter(|change| change.action != Action::Reuse)
         .collect();
     // What all flavours share comes first, as in the printed plan.
-    changes.sort_by_key(|change| change.address.flavour());
+    changes.sort_by_key(|change| (change.address.project(), change.address.flavour()));
     for change in changes {
         rows.push(row(change));
         folds.extend(fold(change));

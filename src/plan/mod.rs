@@ -24,7 +24,7 @@ pub use diff::{Diff, Objects, diff};
 pub use markdown::{MARKDOWN_LIMIT, markdown};
 pub use moved::{Moved, moved};
 pub use reason::{DiffLine, Reason};
-pub use saved::{Basis, Command, Saved, SavedError, VERSION};
+pub use saved::{Basis, Command, Saved, SavedError, Sources, VERSION};
 pub use show::{Style, explain_inputs, show};
 
 /// What an apply would do.
@@ -34,6 +34,17 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What the user should know and no step is about.
     pub warnings: Vec<String>,
+    /// What was not looked at, where projects were selected by what changed.
+    pub left_out: Option<LeftOut>,
+}
+
+/// Projects that were not looked at, since nothing of them changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The revision since which they did not change.
+    pub since: String,
+    /// How many they are.
+    pub projects: usize,
 }
 
 /// What happens to a step, and why.
@@ -122,6 +133,17 @@ pub struct Request {
     pub targets: BTreeSet<Address>,
     /// Steps that run even when they are up to date.
     pub replace: BTreeSet<Address>,
+    /// By name, the projects whose steps are removed where they are in no configuration any more; all
+    /// where there are none. The only project has no name.
+    pub scopes: Option<BTreeSet<Option<String>>>,
+}
+
+impl Request {
+    /// Tells whether a step's project is among those that are asked for.
+    fn concerns(&self, step: &Address) -> bool {
+        let project = || step.project().map(str::to_owned);
+        { self.scopes.as_ref() }.is_none_or(|scopes| scopes.contains(&project()))
+    }
 }
 
 /// How many steps a plan has of each action.

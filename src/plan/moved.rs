@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::plan::{Action, Basis, Change, Plan, Reason, Saved};
+use crate::plan::{Action, Basis, Change, Plan, Reason, Saved, Sources};
 use crate::step::{Address, Fingerprint, Input};
 use crate::tree::Tree;
 
@@ -91,6 +91,7 @@ impl Basis {
             manifest,
             config,
             project,
+            projects,
         } = self;
         let mut moved = Vec::new();
         let mut compare = |input: &str, was: String, is: String, detail: Option<&str>| {
@@ -117,6 +118,18 @@ impl Basis {
         };
         compare("config.yml", file(config), file(&now.config), None);
         compare(".build.yml", file(project), file(&now.project), None);
+        for (name, digest) in projects {
+            // A project that is named no more is told of by its steps.
+            let Some(found) = now.projects.get(name) else {
+                continue;
+            };
+            compare(
+                &format!("{name}/.build.yml"),
+                file(digest),
+                file(found),
+                None,
+            );
+        }
         let identity = |name: &Option<String>| {
             name.clone()
                 .unwrap_or_else(|| "none applied yet".to_owned())
@@ -143,10 +156,15 @@ impl Basis {
 }
 
 /// Compares a saved plan with one that was made now, step by step.
-pub fn moved(saved: &Saved, now: &Plan, source: &Tree) -> Vec<Moved> {
+pub fn moved(saved: &Saved, now: &Plan, sources: &Sources<'_>) -> Vec<Moved> {
     let before = saved.plan();
-    let planned = saved.source_tree();
-    let trees = (&planned, source);
+    let planned = saved.source_trees();
+    let none = Tree::default();
+    let trees = |step: &Address| {
+        let project = step.project().map(str::to_owned);
+        let now = sources.get(&project).copied();
+        (planned.get(&project).unwrap_or(&none), now.unwrap_or(&none))
+    };
     let mut found: Vec<Moved> = Vec::new();
     let mut add = |step: &Address, moved: Moved| {
         // What several steps read is told once, with all of them.
@@ -164,7 +182,7 @@ pub fn moved(saved: &Saved, now: &Plan, source: &Tree) -> Vec<Moved> {
     for old in &before.changes {
         match now.change(&old.address) {
             Some(new) => {
-                for moved in of_step(old, new, trees) {
+                for moved in of_step(old, new, trees(&old.address)) {
                     add(&old.address, moved);
                 }
             }

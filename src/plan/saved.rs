@@ -15,15 +15,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::{ContentHasher, Digest};
-use crate::plan::{Action, Change, Counts, Plan, Reason};
+use crate::plan::{Action, Change, Counts, LeftOut, Plan, Reason};
 use crate::step::{Address, Fingerprint, Input, Key, Source};
 use crate::tree::Tree;
 
-/// The version of the document.
-pub const VERSION: u32 = 1;
+/// The latest version of the document.
+///
+/// A plan of one project is still written as version 1, which earlier versions of `builder` read.
+pub const VERSION: u32 = 2;
 
 /// The name of the format.
 const FORMAT: &str = "builder-plan";
+
+/// The source of each project, by the project's name; of the only project, by none.
+pub type Sources<'a> = BTreeMap<Option<String>, &'a Tree>;
 
 /// A plan with everything that it was made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,8 +43,13 @@ pub struct Saved {
     pub command: Command,
     /// What the plan stands on, beside the inputs of its steps.
     pub basis: Basis,
-    /// The listing of the source, a file a line, by which changed files are named later.
+    /// The listing of the only project's source, a file a line, by which changed files are named later.
     pub source: Vec<String>,
+    /// The listing of each project's source, where there are several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left_out: Option<LeftOut>,
     changes: Vec<SavedChange>,
     warnings: Vec<String>,
     #[serde(default)]
@@ -55,8 +65,17 @@ pub struct Command {
     pub config: String,
     /// The project's file, where it was named.
     pub build_file: Option<String>,
-    /// The source.
+    /// The source of the only project; empty where there are several.
     pub source: String,
+    /// The projects by name with their sources, where there are several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub projects: BTreeMap<String, String>,
+    /// The file that lists them, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    /// The revision since which a project had to have changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_since: Option<String>,
     /// The workspace.
     pub workspace: String,
     /// Only these steps or flavours, and what they need.
@@ -80,8 +99,11 @@ pub struct Basis {
     pub manifest: Digest,
     /// The digest of the operator's file; none where it cannot be read.
     pub config: Option<Digest>,
-    /// The digest of the project's file; none where it cannot be read.
+    /// The digest of the only project's file; none where it cannot be read.
     pub project: Option<Digest>,
+    /// The digest of each project's file, where there are several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub projects: BTreeMap<String, Option<Digest>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,14 +167,28 @@ pub enum SavedError {
 
 impl Saved {
     /// Makes the document of a plan.
-    pub fn new(plan: &Plan, command: Command, basis: Basis, source: &Tree, made: String) -> Self {
+    pub fn new(
+        plan: &Plan,
+        command: Command,
+        basis: Basis,
+        sources: &Sources<'_>,
+        made: String,
+    ) -> Self {
+        let lines = |tree: &Tree| tree.to_listing().lines().map(str::to_owned).collect();
+        let alone = sources.get(&None).map(|tree| lines(tree));
+        let named = { sources.iter() }.filter_map(|(name, tree)| Some((name.as_ref()?, tree)));
+        let is_of_today = alone.is_none() || command.changed_since.is_some();
         let mut saved = Self {
             format: FORMAT.to_owned(),
-            version: VERSION,
+            version: if is_of_today { VERSION } else { 1 },
             made,
             command,
             basis,
-            source: source.to_listing().lines().map(str::to_owned).collect(),
+            source: alone.unwrap_or_default(),
+            sources: named
+                .map(|(name, tree)| (name.clone(), lines(tree)))
+                .collect(),
+            left_out: plan.left_out.clone(),
             changes: plan.changes.iter().map(SavedChange::of).collect(),
             warnings: plan.warnings.clone(),
             counts: plan.counts(),
@@ -206,12 +242,20 @@ impl Saved {
         Plan {
             changes: self.changes.iter().map(SavedChange::change).collect(),
             warnings: self.warnings.clone(),
+            left_out: self.left_out.clone(),
         }
     }
 
-    /// Returns the source as it was planned; empty where the listing is none.
-    pub fn source_tree(&self) -> Tree {
-        Tree::from_listing(&self.source.join("\n")).unwrap_or_default()
+    /// Returns the source of each project as it was planned; empty where a listing is none.
+    pub fn source_trees(&self) -> BTreeMap<Option<String>, Tree> {
+        let tree = |lines: &[String]| Tree::from_listing(&lines.join("\n")).unwrap_or_default();
+        if self.command.projects.is_empty() {
+            return BTreeMap::from([(None, tree(&self.source))]);
+        }
+        let named = self.sources.iter();
+        named
+            .map(|(name, lines)| (Some(name.clone()), tree(lines)))
+            .collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style as Ansi};
 
 use crate::manifest::Record;
-use crate::plan::{Action, Change, Plan, Reason};
+use crate::plan::{Action, Change, LeftOut, Plan, Reason};
 use crate::step::{Fingerprint, Input};
 
 /// How much a printed plan says.
@@ -37,14 +37,20 @@ pub fn show(plan: &Plan, style: Style) -> String {
         .iter()
         .filter(|change| style.verbose || change.action != Action::Reuse)
         .collect();
-    // What all flavours share comes first, then one flavour after the other, each in its order.
-    shown.sort_by_key(|change| change.address.flavour());
+    // One project after the other; what all its flavours share comes first, then each flavour in its order.
+    shown.sort_by_key(|change| (change.address.project(), change.address.flavour()));
     let width = shown
         .iter()
         .map(|change| change.address.as_str().len())
         .max()
         .unwrap_or(0);
+    let mut before = None;
     for change in &shown {
+        let project = change.address.project();
+        if before.is_some_and(|before| before != project) {
+            text.push('\n');
+        }
+        before = Some(project);
         show_change(&mut text, change, width, style);
     }
     if !shown.is_empty() {
@@ -52,7 +58,52 @@ pub fn show(plan: &Plan, style: Style) -> String {
         text.push_str(&legend(&shown));
     }
     text.push_str(&totals(plan));
+    for line in beside(plan) {
+        let _ = writeln!(text, "{line}");
+    }
     text
+}
+
+/// Says how many projects have nothing to do, and how many were not looked at.
+pub(super) fn beside(plan: &Plan) -> Vec<String> {
+    let mut projects: BTreeMap<&str, bool> = BTreeMap::new();
+    for change in &plan.changes {
+        if let Some(project) = change.address.project() {
+            *projects.entry(project).or_default() |= change.action != Action::Reuse;
+        }
+    }
+    let mut lines = Vec::new();
+    let all = projects.len();
+    let idle = projects.values().filter(|changes| !**changes).count();
+    if all > 0 && idle > 0 {
+        lines.push(match (idle == all, all) {
+            (true, 1) => "The project is up to date.".to_owned(),
+            (true, all) => format!("All {all} projects are up to date."),
+            (false, all) => format!("{idle} of {all} projects {} up to date.", are(idle)),
+        });
+    }
+    if let Some(LeftOut { since, projects }) = &plan.left_out {
+        lines.push(match projects {
+            0 => format!("No project was left out: all have changes since {since}."),
+            1 if plan.changes.is_empty() => {
+                format!("The project was left out: nothing of it changed since {since}.")
+            }
+            count => format!(
+                "{count} {} left out: nothing of {} changed since {since}.",
+                if *count == 1 {
+                    "project was"
+                } else {
+                    "projects were"
+                },
+                if *count == 1 { "it" } else { "them" },
+            ),
+        });
+    }
+    lines
+}
+
+fn are(count: usize) -> &'static str {
+    if count == 1 { "is" } else { "are" }
 }
 
 fn show_change(text: &mut String, change: &Change, width: usize, style: Style) {
@@ -148,6 +199,9 @@ pub(super) fn headline(plan: &Plan) -> String {
 
 fn totals_in_words(plan: &Plan) -> (&'static str, String) {
     let counts = plan.counts();
+    if plan.changes.is_empty() {
+        return ("No changes.", "There is nothing to do.".to_owned());
+    }
     if plan.is_empty() {
         let noun = if counts.reuse == 1 {
             "step is"

@@ -82,9 +82,11 @@ pub(super) fn read(
     }))
 }
 
-struct Git<'a> {
-    source: &'a Path,
-    variable: &'a str,
+pub(super) struct Git<'a> {
+    /// A folder in the repository.
+    pub source: &'a Path,
+    /// The variable that tells the version instead, for messages.
+    pub variable: &'a str,
 }
 
 /// Where a source is in its repository.
@@ -147,16 +149,31 @@ impl Git<'_> {
     }
 
     /// Runs git and returns what it prints.
-    fn text(&self, arguments: &[&str]) -> Result<String, ScmError> {
+    pub fn text(&self, arguments: &[&str]) -> Result<String, ScmError> {
         Ok(self.try_text(arguments, |_| false)?.unwrap_or_default())
     }
 
     /// Runs git; a failure whose words are an answer is nothing.
-    fn try_text(
+    pub fn try_text(
         &self,
         arguments: &[&str],
         is_answer: fn(&str) -> bool,
     ) -> Result<Option<String>, ScmError> {
+        // The first line may be an empty one that means something.
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        Ok(self.try_bytes(arguments, is_answer)?.map(text))
+    }
+
+    /// Runs git and returns the bytes that it prints.
+    pub fn bytes(&self, arguments: &[&str]) -> Result<Vec<u8>, ScmError> {
+        Ok(self.try_bytes(arguments, |_| false)?.unwrap_or_default())
+    }
+
+    fn try_bytes(
+        &self,
+        arguments: &[&str],
+        is_answer: fn(&str) -> bool,
+    ) -> Result<Option<Vec<u8>>, ScmError> {
         let Some(Output {
             status,
             stdout,
@@ -166,8 +183,7 @@ impl Git<'_> {
             return Ok(None);
         };
         if status.success() {
-            // The first line may be an empty one that means something.
-            return Ok(Some(String::from_utf8_lossy(&stdout).trim_end().to_owned()));
+            return Ok(Some(stdout));
         }
         let stderr = String::from_utf8_lossy(&stderr);
         if stderr.contains("dubious ownership") {

@@ -20,6 +20,7 @@
 //! version.environment(..), version.files(..)   ->  what the wheel run gets, and what enters its key
 //! ```
 
+mod changes;
 mod detect;
 mod git;
 mod handover;
@@ -33,6 +34,7 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use changes::changes_since;
 pub use detect::detect;
 pub use project::{ScmBackend, ScmProject};
 
@@ -141,6 +143,36 @@ pub enum ScmError {
         path: PathBuf,
         /// What it said.
         message: String,
+    },
+    /// There is no repository to ask what changed.
+    #[error("`{}` is in no git repository", path.display())]
+    #[diagnostic(
+        code(builder::scm::no_repository),
+        help("--changed-since asks git what changed: leave it out, or run it in a clone")
+    )]
+    NoRepository {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A revision is not known, or has no history in common with the current commit.
+    #[error("`{revision}` is no revision that `HEAD` has a common history with in `{}`", path.display())]
+    #[diagnostic(
+        code(builder::scm::revision),
+        help(
+            "{}",
+            match shallow {
+                true => "the clone is shallow: `git fetch --deepen=100`, or `git fetch --unshallow` brings more of its history",
+                false => "name a commit, a tag or a branch that is there, such as origin/main: `git fetch` brings it",
+            }
+        )
+    )]
+    Revision {
+        /// What was asked for.
+        revision: String,
+        /// The repository.
+        path: PathBuf,
+        /// Whether history is cut off.
+        shallow: bool,
     },
     /// The nearest tag is not a version.
     #[error("the tag `{tag}` is not a version that {backend} understands")]

@@ -34,7 +34,7 @@ pub mod wheel;
 
 use std::collections::BTreeMap;
 
-pub use address::{Address, Part};
+pub use address::{Address, Part, Scope};
 pub use fingerprint::{Fingerprint, Outcomes};
 pub use input::{Facet, Input, Key, Source, fingerprint_key, short_image};
 

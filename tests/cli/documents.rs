@@ -101,7 +101,7 @@ fn the_schemas_refuse_what_is_none_of_theirs() {
     sandbox.run("plan --out plan.json --replace deb");
     let document: Value = serde_json::from_str(&sandbox.read("plan.json")).unwrap();
     for (place, value) in [
-        ("/version", Value::from(2)),
+        ("/version", Value::from(3)),
         ("/changes/0/action", Value::from("dance")),
         ("/changes/0/inputs/more", serde_json::json!({"text": 1})),
         ("/basis/manifest", Value::from("abc")),

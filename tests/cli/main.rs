@@ -19,6 +19,7 @@ mod locking;
 mod machines;
 mod mistakes;
 mod planning;
+mod projects;
 mod sandbox;
 mod saved;
 mod selecting;

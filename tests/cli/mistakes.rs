@@ -13,7 +13,7 @@ fn a_mistyped_command_is_answered_with_the_nearest() {
       tip: a similar subcommand exists: 'apply'
 
     Usage: builder <COMMAND>
-           builder [OPTIONS] --config <CONFIG> <SOURCE> <WORKSPACE>
+           builder [OPTIONS] --config <CONFIG> <SOURCE>... <WORKSPACE>
 
     For more information, try '--help'.
     [exit 3]
@@ -26,9 +26,9 @@ fn a_command_without_its_arguments_says_which() {
     --- stderr
     error: the following required arguments were not provided:
       --config <CONFIG>
-      <WORKSPACE>
 
-    Usage: builder plan --config <CONFIG> --no-cache <SOURCE> <WORKSPACE>
+    Usage: builder plan [OPTIONS] --config <CONFIG> <SOURCE>... <WORKSPACE>
+           builder plan [OPTIONS] --config <CONFIG> --projects <FILE> <WORKSPACE>
 
     For more information, try '--help'.
     [exit 3]
@@ -38,7 +38,7 @@ fn a_command_without_its_arguments_says_which() {
     error: the following required arguments were not provided:
       --config <CONFIG>
 
-    Usage: builder --config <CONFIG> --no-cache <SOURCE> <WORKSPACE>
+    Usage: builder --config <CONFIG> --no-cache <SOURCE|WORKSPACE>...
 
     For more information, try '--help'.
     [exit 3]

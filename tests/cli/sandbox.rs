@@ -27,7 +27,7 @@ impl Sandbox {
         settings.add_filter(r#""seconds":\d[\d.e-]*"#, r#""seconds":0.0"#);
         settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-\d+", "[RUN]");
         settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[TIME]");
-        settings.add_filter(r"(builder/shop:[a-z-]+)-[0-9a-f]{8}\b", "$1-[ID]");
+        settings.add_filter(r"(builder/[a-z-]+:[a-z-]+)-[0-9a-f]{8}\b", "$1-[ID]");
         settings.add_filter(r"\(\d+\.\d [kM]B\)|\(\d+ B\)", "([SIZE])");
         settings.add_filter(r"\b[0-9a-f]{64}\b", "[DIGEST]");
         settings.add_filter(r"\b[0-9a-f]{12}\b", "[SHORT]");

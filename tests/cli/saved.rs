@@ -38,11 +38,13 @@ fn rebase(sandbox: &Sandbox, change: impl FnOnce(&mut Basis)) {
     let saved = Saved::parse(&sandbox.read("plan.json")).unwrap();
     let mut basis = saved.basis.clone();
     change(&mut basis);
+    let sources = saved.source_trees();
+    let sources = sources.iter().map(|(name, tree)| (name.clone(), tree));
     let saved = Saved::new(
         &saved.plan(),
         saved.command.clone(),
         basis,
-        &saved.source_tree(),
+        &sources.collect(),
         saved.made.clone(),
     );
     sandbox.write("plan.json", &saved.to_text());
@@ -395,10 +397,10 @@ const WAYS: &[Way] = &[
             let plan = sandbox.read("plan.json");
             sandbox.write(
                 "plan.json",
-                &plan.replacen("\"version\": 1", "\"version\": 2", 1),
+                &plan.replacen("\"version\": 1", "\"version\": 3", 1),
             );
         },
-        &["the plan has version 2, and this builder reads up to version 1"],
+        &["the plan has version 3, and this builder reads up to version 2"],
     ),
 ];
 
@@ -533,24 +535,18 @@ fn what_an_apply_is_of_is_told_by_config_alone() {
     ");
     assert_snapshot!(sandbox.exactly("apply project workspace"), @"
     --- stderr
-    error: the following required arguments were not provided:
-      --config <CONFIG>
+    builder::usage::projects
 
-    Usage: builder apply [OPTIONS] --config <CONFIG> <SOURCE> <WORKSPACE>
-           builder apply [OPTIONS] <PLAN>
-
-    For more information, try '--help'.
+      × no --config is given, and a saved plan stands alone
+      help: the directory of the project, or of each, comes first, and that for everything that is built last: `--config CONFIG SOURCE... WORKSPACE`, or `--config CONFIG --projects FILE WORKSPACE`
     [exit 3]
     ");
     assert_snapshot!(sandbox.exactly("apply --config config.yml project"), @"
     --- stderr
-    error: the following required arguments were not provided:
-      <WORKSPACE>
+    builder::usage::projects
 
-    Usage: builder apply [OPTIONS] --config <CONFIG> <SOURCE> <WORKSPACE>
-           builder apply [OPTIONS] <PLAN>
-
-    For more information, try '--help'.
+      × a project and a workspace have to be named, and project is only one of them
+      help: the directory of the project, or of each, comes first, and that for everything that is built last: `--config CONFIG SOURCE... WORKSPACE`, or `--config CONFIG --projects FILE WORKSPACE`
     [exit 3]
     ");
     assert_snapshot!(sandbox.exactly("apply plan.json --target deb"), @"

@@ -191,12 +191,8 @@ impl Sandbox {
     }
 
     fn places(&self) -> Places {
-        Places {
-            config: self.at("config.yml"),
-            build_file: self.outside.then(|| self.at("build.yml")),
-            source: self.at("project"),
-            without_locks: false,
-        }
+        let build_file = self.outside.then(|| self.at("build.yml"));
+        Places::one(self.at("config.yml"), build_file, self.at("project"))
     }
 
     /// Makes the project on disk what it is in `world`.

@@ -10,7 +10,7 @@ use crate::config::{FileProblem, FoundFile, Lookup};
 use crate::tree::{BadPath, RelPath};
 
 /// The files of a flavour in `config.yml`.
-pub(super) struct OperatorFiles {
+pub(in crate::config) struct OperatorFiles {
     pub template: Option<OperatorFile>,
     pub constraints: Vec<OperatorFile>,
     pub build_constraints: Vec<OperatorFile>,
@@ -30,7 +30,7 @@ pub(super) struct ProjectFiles {
 }
 
 impl OperatorFiles {
-    pub fn look_up(flavour: &FlavourSettings, files: &mut Files) -> Self {
+    pub(super) fn look_up(flavour: &FlavourSettings, files: &mut Files) -> Self {
         let mut texts =
             |paths: &[At<String>]| paths.iter().filter_map(|path| files.text(path)).collect();
         Self {

@@ -9,20 +9,21 @@ use std::path::PathBuf;
 
 use crate::exec::{Host, Job, StepError};
 use crate::package::PackageError;
+use crate::step::Address;
+use crate::tree::RelPath;
 use crate::workspace::PRIVATE;
 
 /// Where the last package of another version is kept, for the check of an upgrade.
-fn previous_folder(host: &Host, flavour: &str) -> PathBuf {
-    host.workspace
-        .root()
-        .join(PRIVATE)
-        .join("previous")
-        .join(flavour)
+fn previous_folder(host: &Host, step: &Address) -> PathBuf {
+    let flavour = step.flavour().unwrap_or_default();
+    let path = RelPath::new(&format!("{PRIVATE}/previous/{flavour}"))
+        .expect("a flavour's name has no character that a path could not have");
+    host.place(step, &path)
 }
 
 /// Returns the package that was built before this one, if there is one.
-pub(in crate::exec) fn previous(host: &Host, flavour: &str, ending: &str) -> Option<PathBuf> {
-    let entries = fs::read_dir(previous_folder(host, flavour)).ok()?;
+pub(in crate::exec) fn previous(host: &Host, step: &Address, ending: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(previous_folder(host, step)).ok()?;
     let mut found: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
@@ -33,11 +34,7 @@ pub(in crate::exec) fn previous(host: &Host, flavour: &str, ending: &str) -> Opt
 }
 
 /// Keeps the package that is about to be superseded.
-pub(in crate::exec) fn keep_previous(
-    host: &Host,
-    job: &Job,
-    flavour: &str,
-) -> Result<(), StepError> {
+pub(in crate::exec) fn keep_previous(host: &Host, job: &Job) -> Result<(), StepError> {
     let Some(old) = job
         .before
         .as_ref()
@@ -49,7 +46,7 @@ pub(in crate::exec) fn keep_previous(
     if !from.is_file() {
         return Ok(());
     }
-    let folder = previous_folder(host, flavour);
+    let folder = previous_folder(host, &job.step.address);
     let failed = |cause: std::io::Error| PackageError::Io {
         verb: format!("keep the previous package in {}", folder.display()),
         cause: cause.to_string(),

@@ -58,7 +58,7 @@ pub async fn resolve(
     let Work::Dependencies { extras, .. } = &run.work else {
         return Err(StepError::Bug(format!("{step} makes no dependencies")));
     };
-    let facts = knowledge::facts(host, step.flavour().unwrap_or_default())?;
+    let facts = knowledge::facts(host, step)?;
     if !facts.pip_is_at_least(22, 2) {
         return Err(StepError::Lock {
             what: format!(

@@ -28,6 +28,7 @@ fn shown(changes: Vec<Change>, warnings: &[&str]) -> String {
     markdown(&Plan {
         changes,
         warnings: warnings.iter().map(|text| (*text).to_owned()).collect(),
+        left_out: None,
     })
 }
 
@@ -136,6 +137,6 @@ fn what_fits_its_row_has_no_fold() {
     );
     assert_eq!(
         shown(Vec::new(), &[]),
-        "### No changes. 0 steps are up to date.\n"
+        "### No changes. There is nothing to do.\n"
     );
 }

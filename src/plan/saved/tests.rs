@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::lock::{Pin, Pins, VersionChange};
-use crate::plan::{DiffLine, moved};
+use crate::plan::{DiffLine, Moved, moved};
 use crate::step::Facet;
 use crate::tree::{Entry, RelPath, TreeDifference};
 
@@ -158,6 +158,7 @@ fn plan() -> Plan {
             change("rpm.image", Action::Remove, Vec::new()),
         ],
         warnings: vec!["mind the gap".to_owned()],
+        left_out: None,
     }
 }
 
@@ -180,6 +181,9 @@ fn saved() -> Saved {
         config: "config.yml".to_owned(),
         build_file: None,
         source: "project".to_owned(),
+        projects: BTreeMap::new(),
+        list: None,
+        changed_since: None,
         workspace: "workspace".to_owned(),
         targets: vec!["deb".to_owned()],
         replace: Vec::new(),
@@ -192,9 +196,23 @@ fn saved() -> Saved {
         manifest: Digest::of(b""),
         config: Some(Digest::of(b"deb:")),
         project: None,
+        projects: BTreeMap::new(),
     };
     let made = "2026-11-23T16:05:12Z".to_owned();
-    Saved::new(&plan(), command, basis, &tree(), made)
+    let tree = tree();
+    Saved::new(
+        &plan(),
+        command,
+        basis,
+        &Sources::from([(None, &tree)]),
+        made,
+    )
+}
+
+/// Holds a document against a plan of now, made from the same source.
+fn now_moved(saved: &Saved, now: &Plan) -> Vec<Moved> {
+    let tree = tree();
+    moved(saved, now, &Sources::from([(None, &tree)]))
 }
 
 #[test]
@@ -202,8 +220,8 @@ fn a_plan_survives_its_document() {
     let read = Saved::parse(&saved().to_text()).unwrap();
     assert_eq!(read, saved());
     assert_eq!(read.plan(), plan());
-    assert_eq!(read.source_tree(), tree());
-    assert_eq!(moved(&read, &plan(), &tree()), []);
+    assert_eq!(read.source_trees(), BTreeMap::from([(None, tree())]));
+    assert_eq!(now_moved(&read, &plan()), []);
 }
 
 #[test]
@@ -270,7 +288,7 @@ fn each_kind_of_change_to_a_step_is_named_once() {
     let check = |change: fn(&mut Change), expected: &str| {
         let mut now = plan();
         change(&mut now.changes[1]);
-        let moved = moved(&saved(), &now, &tree());
+        let moved = now_moved(&saved(), &now);
         let words: Vec<_> = moved.iter().map(ToString::to_string).collect();
         assert_eq!(words, [expected]);
     };
@@ -318,5 +336,5 @@ fn each_kind_of_change_to_a_step_is_named_once() {
     let mut now = plan();
     now.changes[1].summary = "copy".to_owned();
     now.changes[1].reasons.remove(0);
-    assert_eq!(moved(&saved(), &now, &tree()), []);
+    assert_eq!(now_moved(&saved(), &now), []);
 }
