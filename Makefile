@@ -2,6 +2,7 @@
 #
 #   make demo   engine, base images, release binary; plan, apply and plan again of plans/shop
 #   make test   every test, with the real engine
+#   make bench  builder beside what one would use instead; the table goes to benches/RESULTS.md
 
 CARGO ?= cargo
 BUILDER = target/release/builder
@@ -9,7 +10,7 @@ WORKSPACE ?= target/demo
 PLAN = --config plans/shop/config.yml plans/shop/project $(WORKSPACE)
 BASES = base-cpython-debian12 base-cpython-debian13 base-pypy-debian12
 
-.PHONY: demo test setup bases tools release lint doc clean
+.PHONY: demo test bench setup bases tools release lint doc clean
 
 demo: bases release
 	@printf '\n== the plan\n'
@@ -25,6 +26,11 @@ test: bases tools
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) test
+
+# Some rows: make bench ROWS="1 4". All of them take about forty minutes.
+bench: bases
+	benches/peers.sh
+	$(CARGO) bench --bench compare -- $(ROWS)
 
 # The container engine: installed and started when none answers.
 setup:
