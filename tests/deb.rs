@@ -137,6 +137,7 @@ fn written(package: &Package, folder: &Path, compression: Compression) -> PathBu
         compression,
         units: UnitFolder::Lib,
         scratch: folder.to_owned(),
+        kept: None,
     };
     let path = folder.join("written.deb");
     let mut file = File::create(&path).expect("the package is made");

@@ -7,7 +7,7 @@ mod requires;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::build::{PackageFormat, Packaging};
@@ -21,6 +21,7 @@ use crate::package::{deb, person, rpm, version};
 use crate::step::package::PackageStep;
 use crate::step::{Facet, Input, fingerprint_key};
 use crate::tree::{Entry, RelPath};
+use crate::workspace::PRIVATE;
 
 pub(super) use previous::{keep_previous, previous};
 use requires::{distribution_suffix_of, requires};
@@ -55,7 +56,10 @@ pub(super) async fn run(
     let staged = staging.join("package");
     let (format, place, key) = (step.format, staged.clone(), step.packaging.sign_key.clone());
     let described = package.clone();
-    let written = blocking(move || write(format, &described, &place, key.as_deref())).await?;
+    let kept = RelPath::new(&format!("{PRIVATE}/packed/{flavour}"))
+        .expect("a flavour's name has no character that a path could not have");
+    let kept = host.place(address, &kept);
+    let written = blocking(move || write(format, &described, &place, key.as_deref(), kept)).await?;
     keep_previous(host, job)?;
 
     (job.log)(&format!(
@@ -294,6 +298,7 @@ fn write(
     package: &Package,
     place: &Path,
     sign_key: Option<&str>,
+    kept: PathBuf,
 ) -> Result<Written, PackageError> {
     let failed = |error: std::io::Error| PackageError::Io {
         verb: format!("write {}", place.display()),
@@ -309,6 +314,7 @@ fn write(
                 compression,
                 units,
                 scratch,
+                kept: Some(kept),
             };
             deb::write(package, &options, &mut out)?
         }

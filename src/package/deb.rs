@@ -6,6 +6,7 @@
 )]
 
 mod archive;
+mod blocks;
 mod changelog;
 mod control;
 mod copyright;
@@ -79,6 +80,9 @@ pub struct Options {
     pub units: UnitFolder,
     /// A folder for the compressed payload while it is written; the file has no name in it.
     pub scratch: PathBuf,
+    /// A folder of what was compressed for the last package, to be taken where it is the same; it
+    /// has no influence on the bytes. `None` to compress everything.
+    pub kept: Option<PathBuf>,
 }
 
 /// Writes a package as `deb(5)` describes it.
@@ -134,7 +138,8 @@ pub fn write(
 
     let data = tempfile::tempfile_in(&options.scratch)
         .map_err(io(format!("make a file in {}", options.scratch.display())))?;
-    let data = Compressor::new(options.compression, data).map_err(io("start the compression"))?;
+    let data = Compressor::new(options.compression, data, options.kept.clone())
+        .map_err(io("start the compression"))?;
     let mut tar = TarWriter::new(data, package.epoch);
     let sums = payload.write(&mut tar)?;
     let mut data = tar
@@ -210,7 +215,7 @@ fn control_archive(
     compression: Compression,
     epoch: u64,
 ) -> io::Result<Vec<u8>> {
-    let mut tar = TarWriter::new(Compressor::new(compression, Vec::new())?, epoch);
+    let mut tar = TarWriter::new(Compressor::new(compression, Vec::new(), None)?, epoch);
     tar.directory("./")?;
     for (name, (text, mode)) in members {
         let size = text.len() as u64;

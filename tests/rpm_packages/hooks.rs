@@ -50,6 +50,7 @@ impl Format {
             compression: deb::Compression::Gzip,
             units: deb::UnitFolder::UsrLib,
             scratch: folder.to_owned(),
+            kept: None,
         };
         let path = folder.join("written");
         let mut file = fs::File::create(&path).unwrap();

@@ -1,25 +1,15 @@
 //! The containers of a Debian package: ar around compressed tars, without anything of the moment.
 
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 
 use flate2::GzBuilder;
 use flate2::write::GzEncoder;
-use liblzma::stream::{Check, MtStreamBuilder};
-use liblzma::write::XzEncoder;
 use tar::{EntryType, Header};
 
 use super::Compression;
+use super::blocks::Blocks;
 use crate::archive;
-
-/// The level at which dpkg-deb itself compresses by xz.
-const XZ: u32 = 6;
-
-/// At most so many threads: each takes some 160 MiB of memory at that level.
-const XZ_THREADS: u32 = 4;
-
-/// How much of a stream one thread compresses: three times the dictionary of the level, which is
-/// liblzma's own choice. The bytes depend on it, and not on how many threads there are.
-const XZ_BLOCK: u64 = 24 << 20;
 
 /// zstd's own default.
 const ZSTD: i32 = 3;
@@ -43,30 +33,38 @@ impl Compression {
 
 /// A stream that is being compressed.
 pub(super) enum Compressor<W: Write> {
-    Xz(XzEncoder<W>),
+    Xz(Box<Blocks<W>>),
     Gzip(GzEncoder<W>),
     Zstd(zstd::Encoder<'static, W>),
 }
 
 impl<W: Write> Compressor<W> {
-    pub(super) fn new(compression: Compression, out: W) -> io::Result<Self> {
+    /// Begins; `kept` is a folder of what was compressed before, where the format knows of parts.
+    pub(super) fn new(compression: Compression, out: W, kept: Option<PathBuf>) -> io::Result<Self> {
         Ok(match compression {
-            Compression::Xz => {
-                let threads = std::thread::available_parallelism().map_or(1, usize::from);
-                let stream = MtStreamBuilder::new()
-                    .threads(u32::try_from(threads).unwrap_or(1).min(XZ_THREADS))
-                    .block_size(XZ_BLOCK)
-                    .preset(XZ)
-                    .check(Check::Crc64)
-                    .encoder()?;
-                Self::Xz(XzEncoder::new_stream(out, stream))
-            }
+            Compression::Xz => Self::Xz(Box::new(Blocks::begin(out, kept)?)),
             // Neither a name nor a time, as `gzip -n`.
             Compression::Gzip => {
                 Self::Gzip(GzBuilder::new().write(out, flate2::Compression::default()))
             }
             Compression::Zstd => Self::Zstd(zstd::Encoder::new(out, ZSTD)?),
         })
+    }
+
+    /// Says that an entry of this name comes next.
+    pub(super) fn next_is(&mut self, name: &str) -> io::Result<()> {
+        match self {
+            Self::Xz(blocks) => blocks.next_is(name),
+            Self::Gzip(_) | Self::Zstd(_) => Ok(()),
+        }
+    }
+
+    /// Says that what follows changes apart from what was before.
+    pub(super) fn part_ends(&mut self) -> io::Result<()> {
+        match self {
+            Self::Xz(blocks) => blocks.end_block(),
+            Self::Gzip(_) | Self::Zstd(_) => Ok(()),
+        }
     }
 
     pub(super) fn finish(self) -> io::Result<W> {
@@ -142,6 +140,11 @@ pub(super) struct TarWriter<W: Write> {
 impl<W: Write> TarWriter<W> {
     pub(super) fn new(out: W, epoch: u64) -> Self {
         Self { out, epoch }
+    }
+
+    /// Where it writes to.
+    pub(super) fn out(&mut self) -> &mut W {
+        &mut self.out
     }
 
     /// Writes a directory, whose name ends in a slash.

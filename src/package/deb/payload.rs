@@ -1,17 +1,19 @@
 //! The files of a package: archives, single files and links, merged in the order of their paths.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use md5::{Digest, Md5};
 use tar::{Archive, EntryType};
 
 use super::super::{Package, PackageError};
-use super::archive::TarWriter;
+use super::archive::{Compressor, TarWriter};
 use super::io as tried;
+use read::{At, Summed, from_link, relative, text};
 
 /// What stands at a path.
 enum Node {
@@ -141,12 +143,26 @@ impl Payload {
         self.nodes.values().map(size).sum()
     }
 
-    /// Writes everything in order, and returns the text of `md5sums`.
-    pub(super) fn write<W: Write>(&self, tar: &mut TarWriter<W>) -> Result<String, PackageError> {
-        let mut sums = String::new();
-        for (path, node) in &self.nodes {
+    /// Writes everything, and returns the text of `md5sums`.
+    ///
+    /// The parts follow each other: what is in the first archive, which seldom changes, then the
+    /// second one's, then all else; each in the order of its paths.
+    pub(super) fn write<W: Write>(
+        &self,
+        tar: &mut TarWriter<Compressor<W>>,
+    ) -> Result<String, PackageError> {
+        let mut sums = BTreeMap::new();
+        let mut part = 0;
+        for ((of, path), node) in self.parts() {
             let name = format!("./{path}");
             let failed = tried(format!("pack /{path}"));
+            let begun = if of == part {
+                tar.out().next_is(path)
+            } else {
+                tar.out().part_ends()
+            };
+            begun.map_err(tried("compress the payload"))?;
+            part = of;
             match node {
                 Node::Directory if path.is_empty() => tar.directory(&name).map_err(failed)?,
                 Node::Directory => tar.directory(&format!("{name}/")).map_err(failed)?,
@@ -174,12 +190,42 @@ impl Payload {
                     let sum = sum.map_err(failed)?;
                     // dpkg keeps the sums of configuration files itself.
                     if !is_conffile(path) {
-                        sums.push_str(&format!("{sum}  {path}\n"));
+                        sums.insert(path, format!("{sum}  {path}\n"));
                     }
                 }
             }
         }
-        Ok(sums)
+        Ok(sums.into_values().collect())
+    }
+
+    /// The nodes by the part that they belong to, and by path; a directory is in the part of the
+    /// first file below it.
+    fn parts(&self) -> BTreeMap<(usize, &str), &Node> {
+        let last = self.archives.len();
+        let mut folders: BTreeMap<&str, usize> = BTreeMap::new();
+        let of = |node: &Node| match node {
+            Node::File {
+                source: Source::Archive { number, .. },
+                ..
+            } => *number,
+            Node::File { .. } | Node::Directory | Node::Link(_) => last,
+        };
+        for (path, node) in &self.nodes {
+            let part = of(node);
+            let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+            for folder in above.chain([""]) {
+                let first = folders.entry(folder).or_insert(part);
+                *first = part.min(*first);
+            }
+        }
+        let part = |path: &str, node: &Node| match node {
+            Node::Directory => folders.get(path).copied().unwrap_or(last),
+            Node::File { .. } | Node::Link(_) => of(node),
+        };
+        let nodes = self.nodes.iter();
+        nodes
+            .map(|(path, node)| ((part(path, node), path.as_str()), node))
+            .collect()
     }
 
     /// Notes what an archive holds; the bytes stay where they are.
@@ -313,83 +359,4 @@ impl Kind {
 
 fn is_conffile(path: &str) -> bool {
     path.starts_with("etc/")
-}
-
-fn text(bytes: &[u8], archive: &str) -> Result<String, PackageError> {
-    String::from_utf8(bytes.to_vec()).map_err(|_| PackageError::Value {
-        what: format!(
-            "`{}` in {archive} is no UTF-8",
-            String::from_utf8_lossy(bytes)
-        ),
-        help: "rename the file in the project that brings it".to_owned(),
-    })
-}
-
-/// A path without the slashes at its ends; it may not leave by `..` or break a line.
-fn relative(path: &str) -> Result<String, PackageError> {
-    let trimmed = path.trim_matches('/');
-    let bad = |part: &str| matches!(part, "" | "." | "..");
-    if path != "/" && trimmed.split('/').any(bad) || trimmed.contains(char::is_control) {
-        return Err(PackageError::Value {
-            what: format!("`{}` is no path for a package", path.escape_debug()),
-            help: "use an absolute path without `..` and line breaks".to_owned(),
-        });
-    }
-    Ok(trimmed.to_owned())
-}
-
-/// The text of a link: relative within one top-level directory, else absolute (Policy 10.5).
-fn from_link(path: &str, target: &str) -> String {
-    let parts: Vec<&str> = path.split('/').collect();
-    let wanted: Vec<&str> = target.split('/').collect();
-    if parts[0] != wanted[0] || parts.len() == 1 {
-        return format!("/{target}");
-    }
-    let pairs = parts[..parts.len() - 1].iter().zip(&wanted);
-    let common = pairs.take_while(|(a, b)| a == b).count();
-    let mut text = vec![".."; parts.len() - 1 - common];
-    text.extend(&wanted[common..]);
-    text.join("/")
-}
-
-/// Bytes of an archive, from a place on.
-struct At<'a> {
-    file: &'a File,
-    offset: u64,
-}
-
-impl Read for At<'_> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(bytes, self.offset)?;
-        self.offset += read as u64;
-        Ok(read)
-    }
-}
-
-/// A reader that knows the sum of what was read.
-struct Summed<R> {
-    inner: R,
-    hasher: Md5,
-}
-
-impl<R> Summed<R> {
-    fn new(inner: R) -> Self {
-        Self {
-            inner,
-            hasher: Md5::new(),
-        }
-    }
-
-    fn sum(self) -> String {
-        let digest = self.hasher.finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-impl<R: Read> Read for Summed<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(bytes)?;
-        self.hasher.update(&bytes[..read]);
-        Ok(read)
-    }
 }

@@ -63,6 +63,7 @@ fn options(scratch: &Path, compression: Compression) -> Options {
         compression,
         units: UnitFolder::Lib,
         scratch: scratch.to_owned(),
+        kept: None,
     }
 }
 
@@ -170,7 +171,7 @@ fn full(folder: &Path) -> Package {
 }
 
 #[test]
-fn everything_is_merged_in_order_and_belongs_to_root() {
+fn what_seldom_changes_comes_first_and_everything_belongs_to_root() {
     let folder = tempfile::tempdir().unwrap();
     let (bytes, result) = written(&full(folder.path()), Compression::Xz).unwrap();
     assert_eq!(result.file_name, "shop_1.4.0-1~deb12_amd64.deb");
@@ -194,6 +195,16 @@ fn everything_is_merged_in_order_and_belongs_to_root() {
         listed,
         [
             "./ 755",
+            "./opt/ 755",
+            "./opt/shop/ 755",
+            "./opt/shop/bin/ 755",
+            "./opt/shop/bin/shop 755",
+            "./opt/shop/lib/ 755",
+            "./opt/shop/lib/LICENSE 644",
+            "./opt/shop/lib/libx.so.1 644",
+            &deep,
+            "./opt/shop/lib/näme with space 644",
+            "./opt/shop/lib/twin 644",
             "./etc/ 755",
             "./etc/shop/ 755",
             "./etc/shop/shop.ini 644",
@@ -201,18 +212,8 @@ fn everything_is_merged_in_order_and_belongs_to_root() {
             "./lib/systemd/ 755",
             "./lib/systemd/system/ 755",
             "./lib/systemd/system/shop.service 644",
-            "./opt/ 755",
-            "./opt/shop/ 755",
-            "./opt/shop/bin/ 755",
             "./opt/shop/bin/python -> /usr/bin/python3.11",
-            "./opt/shop/bin/shop 755",
             "./opt/shop/doc -> lib/LICENSE",
-            "./opt/shop/lib/ 755",
-            "./opt/shop/lib/LICENSE 644",
-            "./opt/shop/lib/libx.so.1 644",
-            &deep,
-            "./opt/shop/lib/näme with space 644",
-            "./opt/shop/lib/twin 644",
             "./usr/ 755",
             "./usr/bin/ 755",
             "./usr/bin/shop -> /opt/shop/bin/shop",
