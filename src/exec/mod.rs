@@ -19,6 +19,7 @@ mod restore;
 mod runtime;
 mod schedule;
 mod settle;
+mod shared;
 mod venv;
 mod wheel;
 

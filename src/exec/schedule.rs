@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exec::log::Log;
 use crate::exec::settle::{self, Clock, Timing};
-use crate::exec::{Host, Job, Produced, StepError, dependents, restore, run};
+use crate::exec::{Host, Job, Produced, StepError, dependents, restore, run, shared};
 use crate::graph::Graph;
-use crate::manifest::Line;
+use crate::manifest::{Line, Record};
 use crate::plan::{Action, Plan};
 use crate::report::{Event, Observer};
 use crate::step::{Address, Fingerprint, Input, Key, Kind, Outcomes, Step};
@@ -70,7 +70,15 @@ async fn restore_or_run(
     host: Arc<Host>,
     job: Job,
     key: Option<Key>,
+    leader: Option<Record>,
 ) -> Result<(Produced, Option<String>), StepError> {
+    if let Some(leader) = leader {
+        match shared::bring(&host, &job, &leader).await {
+            Ok(produced) => return Ok((produced, Some(leader.step.to_string()))),
+            // What another step left may be gone by now; then this one does its own work.
+            Err(error) => (job.log)(&format!("could not be shared: {error}")),
+        }
+    }
     if let Some(key) = key
         && let Some((produced, from)) = restore::restore(&host, &job, key).await?
     {
@@ -151,6 +159,12 @@ struct Schedule<'a> {
     lines: mpsc::UnboundedSender<Event>,
     sources: BTreeMap<Option<&'a str>, Arc<Tree>>,
     summary: Summary,
+    /// The step that has left what a key stands for, in this run or before.
+    made: BTreeMap<Key, Address>,
+    /// The steps that wait for a running step of the same key, to share what it leaves.
+    making: BTreeMap<Key, Vec<Address>>,
+    /// The keys of running steps that others may wait for.
+    running: BTreeMap<Address, Key>,
 }
 
 impl<'a> Schedule<'a> {
@@ -188,6 +202,12 @@ impl<'a> Schedule<'a> {
                 ready.insert(step.address.clone());
             }
         }
+        // What is up to date was looked at when the plan was made.
+        let reused = { apply.plan.changes.iter() }
+            .filter(|change| change.action == Action::Reuse && !to_do(&change.address));
+        let made = reused
+            .filter_map(|change| Some((change.key?, change.address.clone())))
+            .collect();
         let sources = apply.graph.steps().filter_map(|step| match &step.kind {
             Kind::Copy(copy) => Some((step.address.project(), Arc::clone(&copy.tree))),
             _ => None,
@@ -201,6 +221,9 @@ impl<'a> Schedule<'a> {
             keeping: JoinSet::new(),
             lines,
             sources: sources.collect(),
+            made,
+            making: BTreeMap::new(),
+            running: BTreeMap::new(),
             summary: Summary::default(),
         }
     }
@@ -237,6 +260,18 @@ impl<'a> Schedule<'a> {
                 }
                 self.left(&address, &record);
                 continue;
+            }
+            let key = fingerprint
+                .key(&step)
+                .filter(|_| step.may_share() && !self.apply.replace.contains(&address));
+            if let Some(key) = key {
+                if let Some(followers) = self.making.get_mut(&key) {
+                    followers.push(address.clone());
+                    self.waiting.insert(address, 0);
+                    continue;
+                }
+                self.making.insert(key, Vec::new());
+                self.running.insert(address, key);
             }
             self.start(step, fingerprint, journal, observer)?;
         }
@@ -287,6 +322,11 @@ impl<'a> Schedule<'a> {
         let key = key.filter(|_| {
             !matches!(step.kind, Kind::Copy(_)) && !self.apply.replace.contains(&address)
         });
+        let leader = key.and_then(|key| {
+            let leader = { self.made.get(&key) }.filter(|_| step.may_share())?;
+            let record = journal.manifest().record(leader)?;
+            (record.key == key && *leader != address).then(|| record.clone())
+        });
         let inputs = fingerprint.inputs;
         let job = Job {
             step,
@@ -299,7 +339,7 @@ impl<'a> Schedule<'a> {
         };
         self.tasks.spawn(async move {
             // A panic in a step is that step's failure: the others go on, and the journal is kept.
-            let result = tokio::spawn(restore_or_run(host, job, key))
+            let result = tokio::spawn(restore_or_run(host, job, key, leader))
                 .await
                 .unwrap_or_else(|panic| Err(StepError::Bug(panic.to_string())));
             Ended {

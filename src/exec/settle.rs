@@ -210,6 +210,13 @@ pub(super) async fn remove(
     leavings.add(&outputs);
     let claimed = Claims::of(journal.manifest(), Some(step));
     remove_unclaimed(host, &claimed, &leavings).await?;
+    // The image stays as what other steps share; the name that this step gave it goes.
+    if let Some(image) = &outputs.image
+        && claimed.images.contains(image.id.as_str())
+        && !claimed.names.contains(image.name.as_str())
+    {
+        host.engine.remove_image(&image.name).await?;
+    }
     if let Some(mirror) = &outputs.mirror
         && !claimed.mirrors.contains(&mirror.path)
     {
@@ -258,6 +265,7 @@ struct Claims<'a> {
     files: BTreeSet<&'a RelPath>,
     mirrors: BTreeSet<&'a RelPath>,
     images: BTreeSet<&'a str>,
+    names: BTreeSet<&'a str>,
 }
 
 impl<'a> Claims<'a> {
@@ -280,6 +288,10 @@ impl<'a> Claims<'a> {
             images: records()
                 .filter_map(|outputs| outputs.image.as_ref())
                 .map(|image| image.id.as_str())
+                .collect(),
+            names: records()
+                .filter_map(|outputs| outputs.image.as_ref())
+                .map(|image| image.name.as_str())
                 .collect(),
         }
     }

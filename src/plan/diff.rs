@@ -1,6 +1,6 @@
 //! The planner: graph × manifest × observed → plan. A function of its inputs, and linear in them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use similar::{ChangeTag, TextDiff};
 
@@ -8,11 +8,13 @@ use crate::digest::Digest;
 use crate::graph::Graph;
 use crate::manifest::{Manifest, Past, Record, Unfinished};
 use crate::plan::last_package::LastPackage;
+use crate::plan::shared::Shared;
+use crate::plan::strays::warnings;
 use crate::plan::{
     Action, Answer, Cached, Change, Damage, DiffLine, Observed, Plan, Reason, Request,
 };
 use crate::step::{Address, Fingerprint, Input, Key, Kind, Outcomes, Source, Step};
-use crate::tree::{RelPath, Tree};
+use crate::tree::Tree;
 
 /// Reads a listing or a document that was kept for explanations; `None` when it is gone.
 pub type Objects<'a> = &'a dyn Fn(&Digest) -> Option<String>;
@@ -50,7 +52,7 @@ pub fn diff(
     let mut outcomes = Outcomes::default();
     let mut warnings = warnings(manifest, observed);
     let mut changes = Vec::with_capacity(graph.len());
-    let mut questions = BTreeSet::new();
+    let (mut questions, mut shared) = (BTreeSet::new(), Shared::default());
     for step in graph.steps() {
         if wanted
             .as_ref()
@@ -65,8 +67,17 @@ pub fn diff(
         }
         outcomes.leaves(&step.address, &step.predicted());
         let (mut action, mut reasons) = known.decide(step, &fingerprint);
+        let leader = key.and_then(|key| shared.leader(step, key));
         if let Some(key) = key.filter(|_| known.may_restore(step, action)) {
             match cached.answers.get(&key) {
+                _ if leader.is_some() => {
+                    action = Action::Restore;
+                    reasons.retain(|reason| *reason != Reason::FirstTime);
+                    if let Some(same) = leader {
+                        outcomes.leaves_as(&step.address, &same);
+                        reasons.insert(0, Reason::Same { step: same });
+                    }
+                }
                 None => {
                     questions.insert(key);
                 }
@@ -346,53 +357,6 @@ fn removal(address: &Address, past: &Past) -> Change {
         key: None,
         fingerprint: Fingerprint::default(),
     }
-}
-
-fn warnings(manifest: &Manifest, observed: &Observed) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if manifest.damaged > 0 {
-        let lines = if manifest.damaged == 1 {
-            "line"
-        } else {
-            "lines"
-        };
-        warnings.push(format!(
-            "{} {lines} of the manifest could not be read; steps without a record run again",
-            manifest.damaged
-        ));
-    }
-    // What a step leaves that did not end is dealt with when it runs again: no news.
-    let leavings: BTreeMap<&RelPath, bool> = manifest
-        .steps
-        .values()
-        .flat_map(|past| {
-            let files = past.leavings.files.iter();
-            files.map(|file| (file, past.unfinished.is_none()))
-        })
-        .collect();
-    let mut folders: BTreeMap<(&str, bool), Vec<&str>> = BTreeMap::new();
-    for stray in &observed.strays {
-        if leavings.get(stray) == Some(&false) {
-            continue;
-        }
-        let folder = stray
-            .as_str()
-            .rsplit_once('/')
-            .map_or("", |(folder, _)| folder);
-        let files = folders
-            .entry((folder, leavings.contains_key(stray)))
-            .or_default();
-        files.push(stray.file_name());
-    }
-    for ((folder, leavings), names) in folders {
-        let what = if leavings {
-            "files of a run that was cut off, which the next apply removes"
-        } else {
-            "files that builder did not make and leaves alone"
-        };
-        warnings.push(format!("{folder} has {what}: {}", names.join(", ")));
-    }
-    warnings
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ mod markdown;
 mod moved;
 mod reason;
 mod saved;
+mod shared;
 mod show;
+mod strays;
 
 use std::collections::{BTreeMap, BTreeSet};
 

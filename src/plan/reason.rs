@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::lock::{VersionChange, difference};
-use crate::plan::size;
+use crate::plan::{show::listed, size};
 use crate::step::{Address, Input, short_image};
 use crate::tree::{RelPath, TreeDifference};
 
@@ -119,6 +119,11 @@ pub enum Reason {
         /// How many bytes are brought at most.
         bytes: u64,
     },
+    /// Another step has the same key.
+    Same {
+        /// That step.
+        step: Address,
+    },
     /// The local cache had what it leaves, until that was taken away for want of room.
     Evicted {
         /// When, in seconds since 1970.
@@ -155,7 +160,7 @@ pub struct DiffLine {
 }
 
 /// How many names a reason lists before it counts the rest.
-const NAMED: usize = 3;
+pub(super) const NAMED: usize = 3;
 
 /// How many changes of versions a reason lists before it counts the rest.
 const VERSIONS_NAMED: usize = 12;
@@ -302,6 +307,7 @@ impl fmt::Display for Reason {
             }
             Self::Awaits { what } => f.write_str(what),
             Self::Cached { from, bytes } => write!(f, "restore from {from} ({})", size(*bytes)),
+            Self::Same { step } => write!(f, "same as {step}"),
             Self::Evicted { at } => {
                 f.write_str("was evicted from the local cache")?;
                 day(*at).map_or(Ok(()), |day| write!(f, " on {day}"))
@@ -330,18 +336,6 @@ fn day(seconds: u64) -> Option<String> {
     let mut text = String::new();
     write!(text, "{}", humantime::format_rfc3339_seconds(at)).ok()?;
     Some(text.split('T').next()?.to_owned())
-}
-
-/// Lists names as a sentence does: all of a few; of many, two and how many more there are.
-fn listed(names: &[String], last: &str) -> String {
-    match names {
-        [] => String::new(),
-        [name] => name.clone(),
-        [first, second, _, rest @ ..] if names.len() > NAMED => {
-            format!("{first}, {second} {last} {} more", rest.len() + 1)
-        }
-        [names @ .., name] => format!("{} {last} {name}", names.join(", ")),
-    }
 }
 
 /// Shortens a value to what fits a line of a plan.

@@ -167,7 +167,7 @@ fn legend(shown: &[&Change]) -> String {
         (Action::Create, "runs for the first time"),
         (Action::Run, "runs again"),
         (Action::MayRun, "runs only if what it waits for changes"),
-        (Action::Restore, "is restored from a cache"),
+        (Action::Restore, restored(shown)),
         (Action::Remove, "is removed"),
     ]
     .into_iter()
@@ -183,6 +183,20 @@ fn legend(shown: &[&Change]) -> String {
         String::new()
     } else {
         format!("  {}\n\n", explained.join("   "))
+    }
+}
+
+/// Says where what is restored comes from.
+fn restored(shown: &[&Change]) -> &'static str {
+    let mut restored = { shown.iter() }.filter(|change| change.action == Action::Restore);
+    let is_shared = |change: &&&Change| matches!(change.reasons.first(), Some(Reason::Same { .. }));
+    match (
+        restored.clone().all(|change| is_shared(&change)),
+        restored.any(|change| is_shared(&change)),
+    ) {
+        (true, _) => "shares what the same step leaves",
+        (false, true) => "is restored from a cache, or shares what the same step leaves",
+        (false, false) => "is restored from a cache",
     }
 }
 
@@ -247,6 +261,18 @@ pub fn explain_inputs(fingerprint: &Fingerprint, record: Option<&Record>) -> Str
         let _ = writeln!(text, "  {name:width$}  {shown}{was}");
     }
     text
+}
+
+/// Lists names as a sentence does: all of a few; of many, two and how many more there are.
+pub(super) fn listed(names: &[String], last: &str) -> String {
+    match names {
+        [] => String::new(),
+        [name] => name.clone(),
+        [first, second, _, rest @ ..] if names.len() > super::reason::NAMED => {
+            format!("{first}, {second} {last} {} more", rest.len() + 1)
+        }
+        [names @ .., name] => format!("{} {last} {name}", names.join(", ")),
+    }
 }
 
 fn color(color: AnsiColor) -> Ansi {

@@ -19,6 +19,13 @@ impl Outcomes {
         known.extend(facets.iter().map(|(facet, input)| (*facet, input.clone())));
     }
 
+    /// Notes that a step leaves what another one leaves, as far as that is known.
+    pub fn leaves_as(&mut self, step: &Address, other: &Address) {
+        if let Some(known) = self.facets.get(other).cloned() {
+            self.leaves(step, &known);
+        }
+    }
+
     /// Notes the key of a step.
     pub fn has_key(&mut self, step: &Address, key: Key) {
         self.keys.insert(step.clone(), key);

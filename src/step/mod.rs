@@ -132,6 +132,20 @@ impl Step {
         }
     }
 
+    /// Tells whether what the step leaves may be shared with a step of the same key. What is copied or
+    /// rendered is at hand, and a package, a runtime image and a check are one project's own.
+    pub fn may_share(&self) -> bool {
+        match &self.kind {
+            Kind::Probe(_) | Kind::Image(_) | Kind::Wheel(_) | Kind::Venv(_) => true,
+            Kind::Copy(_)
+            | Kind::Render(_)
+            | Kind::Package(_)
+            | Kind::RuntimeDockerfile(_)
+            | Kind::RuntimeImage(_)
+            | Kind::Check(_) => false,
+        }
+    }
+
     /// Names the kind, for records and machine-readable output.
     pub fn kind_name(&self) -> &'static str {
         match &self.kind {

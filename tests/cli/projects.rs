@@ -70,15 +70,15 @@ fn each_project_has_its_steps_and_its_folder() {
       + mail/deb.dependencies  build the wheels of all dependencies
 
       + shop/source            copy 4 files
-      + shop/deb.base          probe base-12
+      < shop/deb.base          same as mail/deb.base
       + shop/deb.dockerfile    render deb-builder.dockerfile
       + shop/deb.image         build image builder/shop:deb
       + shop/deb.wheel         build the project's wheel
       + shop/deb.dependencies  build the wheels of all dependencies
 
-      + runs for the first time
+      + runs for the first time   < shares what the same step leaves
 
-    Plan: 12 to run.
+    Plan: 11 to run, 1 to restore.
     [exit 0]
     "
     );
@@ -367,22 +367,22 @@ fn a_saved_plan_holds_all_projects() {
       + docs/deb.dependencies  build the wheels of all dependencies
 
       + mail/source            copy 4 files
-      + mail/deb.base          probe base-12
+      < mail/deb.base          same as docs/deb.base
       + mail/deb.dockerfile    render deb-builder.dockerfile
       + mail/deb.image         build image builder/mail:deb
       + mail/deb.wheel         build the project's wheel
       + mail/deb.dependencies  build the wheels of all dependencies
 
       + shop/source            copy 4 files
-      + shop/deb.base          probe base-12
+      < shop/deb.base          same as docs/deb.base
       + shop/deb.dockerfile    render deb-builder.dockerfile
       + shop/deb.image         build image builder/shop:deb
       + shop/deb.wheel         build the project's wheel
       + shop/deb.dependencies  build the wheels of all dependencies
 
-      + runs for the first time
+      + runs for the first time   < shares what the same step leaves
 
-    Plan: 18 to run.
+    Plan: 16 to run, 2 to restore.
     --- stderr
     warning: this plan is stale: shop/source: [SHORT] → [SHORT] (1 file changed: shop.py)
     [exit 0]
@@ -536,4 +536,48 @@ fn one_project_may_be_left_out_too() {
     sandbox.write("project/shop.py", "");
     let output = sandbox.exactly(&format!("plan --changed-since main {one}"));
     assert!(output.contains("+ source"), "{output}");
+}
+
+#[test]
+fn equal_steps_of_projects_run_once() {
+    let sandbox = repository();
+    let output = listed(&sandbox, "apply --auto-approve --jobs 3");
+    assert!(output.ends_with("[exit 0]"), "{output}");
+    let mut calls = Vec::new();
+    sandbox.engine(|state| calls.clone_from(&state.calls));
+    let count = |word: &str| calls.iter().filter(|call| call.starts_with(word)).count();
+    assert_eq!(count("build "), 1, "{calls:?}");
+    // One probe, each project's own wheel, and once the wheels of the same requirements.
+    assert_eq!(count("run "), 5, "{calls:?}");
+    let facts = |name: &str| sandbox.read(&format!("workspace/.builder/facts/{name}/deb.json"));
+    assert_eq!(facts("docs"), facts("shop"));
+    // What is shared stays while one of those who share it is left.
+    sandbox.write("projects.txt", "services/shop\nservices/mail\n");
+    let output = listed(&sandbox, "apply --auto-approve");
+    assert!(output.ends_with("[exit 0]"), "{output}");
+    sandbox.engine(|state| {
+        let names: Vec<_> = state
+            .names
+            .keys()
+            .filter(|name| name.starts_with("builder/"))
+            .collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    });
+    assert!(listed(&sandbox, "plan").contains("No changes."));
+}
+
+#[test]
+fn a_failure_of_a_shared_step_is_one_of_each_that_shares_it() {
+    let sandbox = repository();
+    sandbox.engine(|state| {
+        state.statuses.insert("docs/deb.base".to_owned(), 3);
+    });
+    let output = listed(&sandbox, "apply --auto-approve --jobs 1");
+    assert!(output.contains("error: docs/deb.base:"), "{output}");
+    assert!(output.contains("mail/deb.base: done"), "{output}");
+    assert!(
+        output.contains("shop/deb.dependencies: restored from mail/deb.dependencies"),
+        "{output}"
+    );
+    assert!(output.ends_with("[exit 1]"), "{output}");
 }

@@ -186,7 +186,9 @@ impl Edit {
             }
             Self::PruneImage(n) if !model.images.is_empty() => {
                 let step = nth(model.images.keys(), n).clone();
-                model.images.remove(&step);
+                // Flavours whose images are equal have one.
+                let id = model.images.remove(&step);
+                model.images.retain(|_, other| Some(&*other) != id.as_ref());
                 Effect::ForgetImage(step)
             }
             Self::DeleteLeft(n) if !left.is_empty() => {

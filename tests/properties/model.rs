@@ -272,6 +272,11 @@ impl Model {
                 }
                 if let Some(image) = &made.image {
                     self.images.insert(name.clone(), image.clone());
+                    // An image that is there again is there for every flavour that has the same.
+                    let equal = { self.records.iter() }
+                        .filter(|(_, record)| record.image.as_ref() == Some(image));
+                    self.images
+                        .extend(equal.map(|(name, _)| (name.clone(), image.clone())));
                 }
                 self.disk.extend(made.files.clone());
                 let before = self.records.insert(name, made);

@@ -30,6 +30,7 @@ impl Schedule<'_> {
             tail,
         } = ended;
         let seconds = timing.seconds;
+        let shared = self.running.remove(&step);
         let host = Arc::clone(&self.apply.host);
         let spec = self
             .apply
@@ -111,11 +112,15 @@ impl Schedule<'_> {
                 self.summary.failed.push(step);
             }
         }
+        // Those that waited share what it left; where it left nothing, one of them does the work.
+        let followers = shared.and_then(|key| self.making.remove(&key));
+        self.ready.extend(followers.into_iter().flatten());
         Ok(())
     }
 
     /// Notes what a step left, and readies the steps that waited for it alone.
     pub(super) fn left(&mut self, step: &Address, record: &Record) {
+        self.made.insert(record.key, step.clone());
         self.outcomes.has_key(step, record.key);
         self.outcomes.leaves(step, &record.outputs.facets);
         for reader in self.apply.graph.needed_by(step) {

@@ -2,6 +2,7 @@
 
 mod rows;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
@@ -16,6 +17,7 @@ use crate::step::render::Render;
 use crate::step::wheel::{Handover, PipInputs, WheelRun, Work};
 use crate::step::{Facet, fingerprint_key};
 use crate::tree::Entry;
+use crate::tree::RelPath;
 
 /// Everything that a flavour is made from, so that a row can change one thing.
 #[derive(Clone)]
