@@ -124,7 +124,9 @@ pub async fn apply(
     let Some(lock) = lock else {
         return refused(&gathered.plan, options.approval);
     };
-    if gathered.plan.is_empty() && !gathered.manifest.has_leavings() {
+    // Lines that cannot be read go when the manifest is written anew, so that they are told of once.
+    let to_mend = gathered.manifest.has_leavings() || gathered.manifest.damaged > 0;
+    if gathered.plan.is_empty() && !to_mend {
         return Ok(Exit::Done);
     }
     let given = Given::by(environment, &gathered)?;

@@ -119,6 +119,7 @@ pub async fn apply(
             }
         }
     }
+    settle::clear_all(&apply.host, journal, observer).await?;
     schedule.summary.interrupted = apply.cancel.is_cancelled();
     schedule.finish_keeping(observer).await;
     schedule

@@ -145,21 +145,40 @@ fn announce(
     journal.add(Line::Leavings { step, leavings })
 }
 
+/// What of leavings is removed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sweep {
+    /// Files alone, while other steps run: each of them may just have built the very image that
+    /// this one superseded, and no record says so yet.
+    Files,
+    /// Images too; no step runs.
+    All,
+}
+
 /// Removes what earlier runs left and no record claims: what was superseded, and what was placed
 /// by a run that did not end.
 async fn try_to_clear(
     host: &Arc<Host>,
     journal: &mut Journal,
     step: &Address,
+    sweep: Sweep,
 ) -> Result<(), StepError> {
-    let leavings = match journal.manifest().steps.get(step) {
-        Some(past) if !past.leavings.is_empty() => past.leavings.clone(),
-        Some(_) | None => return Ok(()),
+    let past = journal.manifest().steps.get(step);
+    let mut leavings = past.map(|past| past.leavings.clone()).unwrap_or_default();
+    let later = match sweep {
+        Sweep::Files => std::mem::take(&mut leavings.images),
+        Sweep::All => BTreeSet::new(),
     };
+    if leavings.is_empty() {
+        return Ok(());
+    }
     remove_unclaimed(host, &Claims::of(journal.manifest(), None), &leavings).await?;
     journal.add(Line::Leavings {
         step: step.clone(),
-        leavings: Leavings::default(),
+        leavings: Leavings {
+            images: later,
+            ..Leavings::default()
+        },
     })?;
     Ok(())
 }
@@ -172,7 +191,7 @@ pub(super) async fn clear_all(
 ) -> Result<(), WorkspaceError> {
     let steps: Vec<Address> = journal.manifest().steps.keys().cloned().collect();
     for step in &steps {
-        clear(host, journal, observer, step).await?;
+        clear(host, journal, observer, step, Sweep::All).await?;
     }
     Ok(())
 }
@@ -183,8 +202,9 @@ pub(super) async fn clear(
     journal: &mut Journal,
     observer: &mut dyn Observer,
     step: &Address,
+    sweep: Sweep,
 ) -> Result<(), WorkspaceError> {
-    match try_to_clear(host, journal, step).await {
+    match try_to_clear(host, journal, step, sweep).await {
         Ok(()) => Ok(()),
         Err(StepError::Workspace(error)) => Err(error),
         Err(error) => {

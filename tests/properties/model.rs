@@ -85,7 +85,8 @@ pub fn evaluate(
         let base = BASES[flavour.base];
         let id = bases.get(base).cloned().flatten().unwrap_or_default() + base;
         let packages: Vec<_> = flavour.packages.iter().map(|n| PACKAGES[*n]).collect();
-        let dockerfile = text(&[name, base, &packages.join(" ")]);
+        // It does not name the flavour: equal flavours have equal images.
+        let dockerfile = text(&[base, &packages.join(" ")]);
 
         steps.push((
             address("base"),

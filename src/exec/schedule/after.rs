@@ -6,7 +6,7 @@ use miette::Diagnostic;
 
 use super::{Ended, Schedule};
 use crate::cache::LOCAL;
-use crate::exec::settle::{self, Clock};
+use crate::exec::settle::{self, Clock, Sweep};
 use crate::exec::{StepError, dependents, restore};
 use crate::manifest::{Line, Record};
 use crate::plan::Action;
@@ -78,7 +78,7 @@ impl Schedule<'_> {
                     let step = step.clone();
                     observer.event(&Event::VersionsChanged { step, changes });
                 }
-                settle::clear(&host, journal, observer, &step).await?;
+                settle::clear(&host, journal, observer, &step, Sweep::Files).await?;
             }
             Err(error) if error.is_interrupted() => {
                 observer.event(&Event::StepInterrupted { step: step.clone() });
