@@ -5,6 +5,7 @@ mod lock;
 mod terminal;
 mod voice;
 
+use std::cell::LazyCell;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -118,9 +119,11 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
                 caches: cache.choice(),
             };
             let gathered = app::plan(&invocation, &workspace, environment, engine.as_ref()).await?;
-            let document = app::document(&invocation, &workspace, &gathered, engine.as_ref());
+            let document = LazyCell::new(|| {
+                app::document(&invocation, &workspace, &gathered, engine.as_ref())
+            });
             voice.summarise(&gathered.plan);
-            voice.plan(&document, &gathered.plan, form.format(), verbose);
+            voice.plan(|| &*document, &gathered.plan, form.format(), verbose);
             if let Some(file) = json_into {
                 app::write_plan(&document, &file, &invocation.places)?;
             }
@@ -135,6 +138,9 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
                 app::no_changes(&gathered.plan)?;
             }
             let changes = detailed_exitcode && !gathered.plan.is_empty();
+            // The process ends here: to give back the memory of thousands of steps one by one would
+            // take longer than it is worth.
+            std::mem::forget(gathered);
             Ok(if changes { Exit::Changes } else { Exit::Done })
         }
         Typed::Command(Command::Apply {
@@ -197,7 +203,7 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
             for warning in app::staleness(&saved) {
                 voice.note(&format!("warning: {warning}"));
             }
-            voice.plan(&saved, &saved.plan(), form.format(), verbose);
+            voice.plan(|| &saved, &saved.plan(), form.format(), verbose);
             Ok(Exit::Done)
         }
         Typed::Command(Command::Lock(typed)) => typed.run(environment, voice).await,

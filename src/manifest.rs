@@ -19,6 +19,7 @@ mod leavings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -29,6 +30,9 @@ pub use leavings::Leavings;
 
 /// The version of the format; a manifest of a later version is refused.
 pub const VERSION: u32 = 1;
+
+/// How many lines one thread reads at least: of fewer, starting it takes as long as reading them.
+const LINES_AT_ONCE: usize = 256;
 
 /// What a workspace knows of its past.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -183,8 +187,18 @@ impl Manifest {
     /// Reads the text of a manifest; what cannot be read of it is counted and left out.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let mut manifest = Self::default();
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            match serde_json::from_str::<Line>(line) {
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        // The lines are read side by side, and take effect in their order.
+        let lines = lines
+            .par_iter()
+            .with_min_len(LINES_AT_ONCE)
+            .map(|line| serde_json::from_str::<Line>(line))
+            .collect::<Vec<_>>();
+        for line in lines {
+            match line {
                 Ok(Line::Manifest { version, .. }) if version != VERSION => {
                     return Err(ManifestError::Version { found: version });
                 }

@@ -31,17 +31,18 @@ pub async fn images(engine: &dyn Engine, manifest: &Manifest) -> Result<Observed
         .steps
         .iter()
         .filter_map(|(step, past)| Some((step, past.record.as_ref()?.outputs.image.as_ref()?)));
-    let lookups = recorded.map(|(step, image)| async move {
-        let found = engine.image(&image.id).await?;
-        Ok::<_, EngineError>(
-            found
-                .is_none()
-                .then(|| (step.clone(), Damage::ImageGone(image.name.clone()))),
-        )
-    });
+    let recorded: Vec<_> = recorded.collect();
     let mut observed = Observed::default();
-    for (step, damage) in try_join_all(lookups).await?.into_iter().flatten() {
-        observed.damage.entry(step).or_default().push(damage);
+    if recorded.is_empty() {
+        return Ok(observed);
+    }
+    let ids = recorded.iter().map(|(_, image)| image.id.clone()).collect();
+    let present = engine.present(&ids).await?;
+    for (step, image) in recorded {
+        if !present.contains(&image.id) {
+            let gone = Damage::ImageGone(image.name.clone());
+            observed.damage.entry(step.clone()).or_default().push(gone);
+        }
     }
     Ok(observed)
 }

@@ -1,6 +1,7 @@
 //! Dockerfile templates: what they may name, and how they become text.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior};
@@ -10,6 +11,14 @@ use crate::config::build::{Build, Template};
 
 /// The template of the builder dockerfile that `builder` carries.
 pub const DEFAULT: &str = include_str!("../docker/builder.dockerfile.j2");
+
+/// What it is called.
+const DEFAULT_NAME: &str = "builder.dockerfile.j2";
+
+/// The same, parsed once for all flavours.
+static PARSED: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    environment(DEFAULT_NAME, DEFAULT).expect("the template that builder carries can be parsed")
+});
 
 /// The variables by which tools are told of the CA bundle.
 pub const CA_VARIABLES: [&str; 6] = [
@@ -51,7 +60,7 @@ pub struct TemplateError {
 /// Renders the builder dockerfile of a flavour.
 pub fn builder_dockerfile(build: &Build) -> Result<String, Box<TemplateError>> {
     let (name, text) = match &build.template {
-        Template::Default => ("builder.dockerfile.j2", DEFAULT),
+        Template::Default => (DEFAULT_NAME, DEFAULT),
         Template::Operator(file) => (file.path.as_str(), file.text.as_str()),
     };
     let names = Names {
@@ -132,6 +141,20 @@ fn quoted(value: &str) -> String {
 }
 
 fn render(name: &str, text: &str, names: &impl Serialize) -> Result<String, minijinja::Error> {
+    let parsed;
+    let environment = if name == DEFAULT_NAME && text == DEFAULT {
+        &*PARSED
+    } else {
+        parsed = environment(name, text)?;
+        &parsed
+    };
+    environment
+        .get_template(name)?
+        .render(minijinja::value::Serde(names))
+}
+
+/// Parses a template.
+fn environment<'t>(name: &'t str, text: &'t str) -> Result<Environment<'t>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_debug(true);
@@ -151,7 +174,5 @@ fn render(name: &str, text: &str, names: &impl Serialize) -> Result<String, mini
     });
     environment.add_filter("quoted", |value: String| quoted(&value));
     environment.add_template(name, text)?;
-    environment
-        .get_template(name)?
-        .render(minijinja::value::Serde(names))
+    Ok(environment)
 }

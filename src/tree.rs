@@ -39,6 +39,9 @@ impl RelPath {
         if text.chars().any(char::is_control) {
             return Err(BadPath::Control);
         }
+        if !text.is_empty() && text.split('/').all(|part| !matches!(part, "" | "." | "..")) {
+            return Ok(Self(text.to_owned()));
+        }
         let mut parts = Vec::new();
         for part in text.split('/') {
             match part {

@@ -149,7 +149,12 @@ impl Workspace {
     pub fn manifest(&self) -> Result<Manifest, WorkspaceError> {
         let path = self.private("manifest.jsonl");
         match fs::read(&path) {
-            Ok(bytes) => Ok(Manifest::parse(&String::from_utf8_lossy(&bytes))?),
+            Ok(bytes) => {
+                // A torn line may end within a character; all others are read as they are.
+                let text = String::from_utf8(bytes)
+                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+                Ok(Manifest::parse(&text)?)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Manifest::default()),
             Err(error) => Err(failed("read", &path)(error)),
         }

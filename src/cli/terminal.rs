@@ -124,7 +124,8 @@ impl Feedback for Terminal {
     fn plan(&mut self, plan: &Plan) {
         self.voice.summarise(plan);
         if let (Some(_), Some(document)) = (&self.shown, &self.document) {
-            self.voice.plan(document, plan, Format::Text, self.verbose);
+            self.voice
+                .plan(|| document, plan, Format::Text, self.verbose);
         }
     }
 

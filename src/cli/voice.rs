@@ -53,11 +53,18 @@ impl Voice {
         anstream::eprintln!("{}", self.harmless(text));
     }
 
-    /// Prints a plan in a form.
-    pub fn plan(&self, document: &Saved, plan: &Plan, format: Format, verbose: bool) {
+    /// Prints a plan in a form. Its document is made only where that is what is printed: it holds
+    /// every input of every step.
+    pub fn plan<'a>(
+        &self,
+        document: impl FnOnce() -> &'a Saved,
+        plan: &Plan,
+        format: Format,
+        verbose: bool,
+    ) {
         match format {
             Format::Text => self.print(&show(plan, Style { verbose })),
-            Format::Json => self.print(&inert(&document.to_text())),
+            Format::Json => self.print(&inert(&document().to_text())),
             Format::Markdown => self.print(&markdown(plan)),
         }
     }

@@ -228,6 +228,22 @@ impl Engine for FakeEngine {
         async move { Ok(self.found(reference)) }.boxed()
     }
 
+    fn present<'a>(
+        &'a self,
+        ids: &'a BTreeSet<String>,
+    ) -> BoxFuture<'a, Result<BTreeSet<String>, EngineError>> {
+        async move {
+            let state = self.state();
+            let known: BTreeSet<&String> = state.names.values().collect();
+            Ok(ids
+                .iter()
+                .filter(|id| known.contains(id))
+                .cloned()
+                .collect())
+        }
+        .boxed()
+    }
+
     fn platform(&self) -> BoxFuture<'_, Result<Option<Platform>, EngineError>> {
         // Its base images are in no registry.
         async { Ok(None) }.boxed()

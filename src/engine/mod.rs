@@ -3,7 +3,7 @@
 pub mod docker;
 pub mod fake;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Read;
 use std::path::PathBuf;
@@ -29,6 +29,12 @@ pub trait Engine: Send + Sync {
         &'a self,
         reference: &'a str,
     ) -> BoxFuture<'a, Result<Option<ImageInfo>, EngineError>>;
+
+    /// Tells which of these images, by id, the engine has: in one round trip where they are many.
+    fn present<'a>(
+        &'a self,
+        ids: &'a BTreeSet<String>,
+    ) -> BoxFuture<'a, Result<BTreeSet<String>, EngineError>>;
 
     /// Tells for which platform the engine brings images, if it knows an image by the digest of its
     /// configuration, so that its id can be told before it is there; `None` for other engines.

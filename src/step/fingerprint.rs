@@ -15,6 +15,9 @@ pub struct Outcomes {
 impl Outcomes {
     /// Notes facets of what a step leaves.
     pub fn leaves(&mut self, step: &Address, facets: &BTreeMap<Facet, Input>) {
+        if facets.is_empty() {
+            return;
+        }
         let known = self.facets.entry(step.clone()).or_default();
         known.extend(facets.iter().map(|(facet, input)| (*facet, input.clone())));
     }

@@ -1,6 +1,7 @@
 //! The probe of a base image.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use crate::config::names::ImageName;
 use crate::digest::Digest;
@@ -8,6 +9,9 @@ use crate::step::{Facet, Input, NamedSource, Source};
 
 /// The script that runs in a container of the base image.
 pub const PROBE_SCRIPT: &str = include_str!("../../docker/probe.sh");
+
+/// Its digest, taken once: it is an input of every probe.
+static PROBE_DIGEST: LazyLock<Digest> = LazyLock::new(|| Digest::of(PROBE_SCRIPT.as_bytes()));
 
 /// Checks what a base image promises, and gathers facts about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +40,7 @@ impl Probe {
             ("base image".to_owned(), self.id_source()),
             (
                 "probe".to_owned(),
-                Source::Known(Input::File(Digest::of(PROBE_SCRIPT.as_bytes()))),
+                Source::Known(Input::File(*PROBE_DIGEST)),
             ),
         ]
     }

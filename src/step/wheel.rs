@@ -1,7 +1,7 @@
 //! A run that makes wheels in a container of the builder image.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::config::build::{Pip, PipFile};
 use crate::config::names::SecretName;
@@ -12,6 +12,9 @@ use crate::tree::RelPath;
 
 /// The script that prepares a container before the command that makes the wheels.
 pub const PREPARE_SCRIPT: &str = include_str!("../../docker/prepare.sh");
+
+/// Its digest, taken once: it is an input of every wheel run.
+static PREPARE_DIGEST: LazyLock<Digest> = LazyLock::new(|| Digest::of(PREPARE_SCRIPT.as_bytes()));
 
 /// The program that makes the wheels that a lock names.
 pub const LOCKED_PROGRAM: &str = include_str!("../../docker/locked.py");
@@ -209,7 +212,7 @@ impl WheelRun {
             ("procedure".to_owned(), Source::text(work.procedure())),
             (
                 "prepare script".to_owned(),
-                Source::Known(Input::File(Digest::of(PREPARE_SCRIPT.as_bytes()))),
+                Source::Known(Input::File(*PREPARE_DIGEST)),
             ),
         ];
         let resolves = match work {

@@ -1,5 +1,6 @@
 //! Container runs.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -251,4 +252,16 @@ async fn an_image_is_found_by_name_and_by_id() {
             .unwrap(),
         None
     );
+}
+
+#[tokio::test]
+async fn of_few_and_of_many_images_the_engine_says_which_it_has() {
+    let site = Site::new().await;
+    let there = site.engine.image(IMAGE).await.unwrap().unwrap().id;
+    for absent in [0, 2, 40] {
+        let gone = (0..absent).map(|number| format!("sha256:{number:064x}"));
+        let asked: BTreeSet<String> = gone.chain([there.clone()]).collect();
+        let present = site.engine.present(&asked).await.unwrap();
+        assert_eq!(present, BTreeSet::from([there.clone()]), "{absent} absent");
+    }
 }

@@ -108,6 +108,13 @@ impl Engine for Watched {
         self.call(self.inner.image(reference)).boxed()
     }
 
+    fn present<'a>(
+        &'a self,
+        ids: &'a BTreeSet<String>,
+    ) -> BoxFuture<'a, Result<BTreeSet<String>, EngineError>> {
+        self.call(self.inner.present(ids)).boxed()
+    }
+
     fn platform(&self) -> BoxFuture<'_, Result<Option<Platform>, EngineError>> {
         self.inner.platform()
     }

@@ -17,15 +17,17 @@ mod tls;
 mod transfer;
 mod tunnel;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error as ClientError;
-use bollard::query_parameters::{ListContainersOptionsBuilder, TagImageOptionsBuilder};
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, TagImageOptionsBuilder,
+};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -44,6 +46,9 @@ use tunnel::Tunnel;
 
 /// How long an engine may take to say who it is, in seconds.
 const GREETING: u64 = 10;
+
+/// How many images are asked for one by one, side by side, which is quicker than the list of all.
+const ASKED_ONE_BY_ONE: usize = 8;
 
 /// An engine that speaks Docker's API.
 pub struct DockerEngine {
@@ -118,6 +123,30 @@ impl DockerEngine {
         }
     }
 
+    /// Asks for each of a few images; of many, first for the list of all that there are.
+    async fn images_present(
+        &self,
+        ids: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, EngineError> {
+        let mut present = BTreeSet::new();
+        if ids.len() > ASKED_ONE_BY_ONE {
+            let options = ListImagesOptionsBuilder::default().all(true).build();
+            let listed = once_more(|| self.client.list_images(Some(options.clone())))
+                .await
+                .map_err(|error| self.failed("list images", &error))?;
+            let listed = listed.into_iter().map(|image| image.id);
+            present.extend(listed.filter(|id| ids.contains(id)));
+        }
+        // What an engine leaves out of its list it may know all the same.
+        let lookups = ids.difference(&present).map(|id| async move {
+            let found = self.image_info(id).await?;
+            Ok::<_, EngineError>(found.map(|_| id.clone()))
+        });
+        let found = try_join_all(lookups).await?;
+        present.extend(found.into_iter().flatten());
+        Ok(present)
+    }
+
     async fn sweep_containers(
         &self,
         labels: &BTreeMap<String, String>,
@@ -167,6 +196,13 @@ impl Engine for DockerEngine {
         reference: &'a str,
     ) -> BoxFuture<'a, Result<Option<ImageInfo>, EngineError>> {
         self.image_info(reference).boxed()
+    }
+
+    fn present<'a>(
+        &'a self,
+        ids: &'a BTreeSet<String>,
+    ) -> BoxFuture<'a, Result<BTreeSet<String>, EngineError>> {
+        self.images_present(ids).boxed()
     }
 
     fn platform(&self) -> BoxFuture<'_, Result<Option<Platform>, EngineError>> {
