@@ -105,6 +105,7 @@ fn applied(folder: &Path) {
         caches: CacheChoice {
             folder: None::<PathBuf>,
             off: true,
+            without_index: false,
         },
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

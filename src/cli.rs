@@ -124,6 +124,7 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
             });
             voice.summarise(&gathered.plan);
             voice.plan(|| &*document, &gathered.plan, form.format(), verbose);
+            gathered.save_indexes();
             if let Some(file) = json_into {
                 app::write_plan(&document, &file, &invocation.places)?;
             }
@@ -251,6 +252,7 @@ async fn run(typed: Typed, environment: &Environment, voice: &Voice) -> Result<E
             let choice = CacheChoice {
                 folder: place.cache_dir,
                 off: false,
+                without_index: false,
             };
             voice.print(&app::cache(&choice, environment, task)?);
             Ok(Exit::Done)

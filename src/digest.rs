@@ -17,6 +17,19 @@ pub const TREE_CONTEXT: &str = "builder 2026-11-23 tree v1";
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// The digest that no content is known to have.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// Takes the bytes of a digest.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes of the digest.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Digests plain content: the bytes of a file or a text.
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())

@@ -48,6 +48,7 @@
 //! | `build/wheelhouse/<flavour>/` | [`exec`], the wheel runs |
 //! | `.builder/facts/<flavour>.json` | [`exec`], the probe |
 //! | `.builder/logs/<run>/<step>.log` | [`exec`] |
+//! | `.builder/index/` | [`source`], for who gathers |
 //! | `.builder/manifest.jsonl`, `history.jsonl`, `lock`, `objects/`, `staging/` | [`workspace`] |
 //!
 //! # The way of one `builder apply`

@@ -9,8 +9,9 @@ use crate::config::names::ImageName;
 use crate::engine::{Engine, EngineError};
 use crate::manifest::{Manifest, Outputs};
 use crate::plan::{Damage, Observed};
-use crate::source::{SourceError, read_files, read_tree};
-use crate::tree::{Entry, RelPath, Tree};
+use crate::source::{Files, Shelf, SourceError, Unsaved, read_copy, read_files};
+use crate::step::Address;
+use crate::tree::{RelPath, Tree};
 use crate::workspace::Workspace;
 
 /// Resolves the names of base images to the ids that the engine has for them now, side by side.
@@ -47,42 +48,53 @@ pub async fn images(engine: &dyn Engine, manifest: &Manifest) -> Result<Observed
     Ok(observed)
 }
 
-/// Holds what records say of files against the disk. Reads the disk; to be called off the runtime.
-pub fn files(workspace: &Workspace, manifest: &Manifest) -> Result<Observed, SourceError> {
-    let mut observed = Observed::default();
-    for (step, past) in &manifest.steps {
-        let Some(record) = &past.record else { continue };
-        let damage = damage(workspace, &record.outputs)?;
-        if !damage.is_empty() {
-            observed.damage.insert(step.clone(), damage);
-        }
-    }
-    observed.strays = strays(workspace, manifest)?;
-    Ok(observed)
+/// What the disk has of what steps left.
+#[derive(Debug, Default)]
+pub struct OnDisk {
+    /// What is not as the records say.
+    pub observed: Observed,
+    /// Indexes that are not saved yet.
+    pub unsaved: Vec<Unsaved>,
 }
 
-fn damage(workspace: &Workspace, outputs: &Outputs) -> Result<Vec<Damage>, SourceError> {
-    let mut damage = Vec::new();
-    let found = read_entries(workspace.root(), outputs.files.keys())?;
-    for (path, entry) in &outputs.files {
-        match found.get(path) {
-            None => damage.push(Damage::Missing(path.clone())),
-            Some(there) if there != entry => damage.push(Damage::Altered(path.clone())),
-            Some(_) => {}
+/// Holds what records say of files against the disk, of which only what the indexes do not have as
+/// it is gets read. Reads the disk; to be called off the runtime.
+pub fn files(
+    workspace: &Workspace,
+    manifest: &Manifest,
+    shelf: &Shelf,
+) -> Result<OnDisk, SourceError> {
+    let records: Vec<(&Address, &Outputs)> = manifest
+        .steps
+        .iter()
+        .filter_map(|(step, past)| Some((step, &past.record.as_ref()?.outputs)))
+        .collect();
+    let paths = records.iter().flat_map(|(_, outputs)| outputs.files.keys());
+    let Files { entries, unsaved } = read_files(workspace.root(), paths, shelf)?;
+    let mut found = OnDisk::default();
+    found.unsaved.extend(unsaved);
+    for (step, outputs) in records {
+        let mut damage = Vec::new();
+        for (path, entry) in &outputs.files {
+            match entries.get(path) {
+                None => damage.push(Damage::Missing(path.clone())),
+                Some(there) if there != entry => damage.push(Damage::Altered(path.clone())),
+                Some(_) => {}
+            }
+        }
+        if let Some(mirror) = &outputs.mirror {
+            let copy = read_copy(&workspace.path(&mirror.path), shelf)?;
+            found.unsaved.extend(copy.unsaved);
+            if copy.tree.digest() != mirror.digest {
+                damage.extend(mirror_damage(workspace, mirror, &copy.tree));
+            }
+        }
+        if !damage.is_empty() {
+            found.observed.damage.insert(step.clone(), damage);
         }
     }
-    if let Some(mirror) = &outputs.mirror {
-        let place = workspace.path(&mirror.path);
-        let there = if place.is_dir() {
-            read_tree(&place)?
-        } else {
-            Tree::default()
-        };
-        if there.digest() != mirror.digest {
-            damage.extend(mirror_damage(workspace, mirror, &there));
-        }
-    }
-    Ok(damage)
+    found.observed.strays = strays(workspace, manifest)?;
+    Ok(found)
 }
 
 /// Names the files in which a mirror differs from its kept listing.
@@ -114,25 +126,6 @@ fn mirror_damage(
         .into_iter()
         .map(|path| Damage::Foreign(below(path)));
     missing.chain(altered).chain(foreign).collect()
-}
-
-/// Reads the files at these paths, with their executable bits; what is not there is left out.
-fn read_entries<'a>(
-    root: &Path,
-    paths: impl Iterator<Item = &'a RelPath>,
-) -> Result<BTreeMap<RelPath, Entry>, SourceError> {
-    let digests = read_files(root, paths)?;
-    let entries = digests.into_iter().filter_map(|(path, digest)| {
-        let executable = is_executable(&root.join(&path));
-        digest.map(|digest| (path, Entry::File { digest, executable }))
-    });
-    Ok(entries.collect())
-}
-
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata()
-        .is_ok_and(|metadata| metadata.permissions().mode() & 0o100 != 0)
 }
 
 /// Finds files in the wheelhouses that no record claims.

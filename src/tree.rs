@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -119,62 +120,152 @@ pub enum Entry {
     },
 }
 
-/// The content of a tree: what enters keys of a directory, and nothing else of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tree {
-    entries: BTreeMap<RelPath, Entry>,
+/// What an entry is made of, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// A regular file.
+    File {
+        /// The digest of its bytes.
+        digest: Digest,
+        /// Whether its owner may execute it.
+        executable: bool,
+    },
+    /// A symbolic link, with its target.
+    Link(&'a str),
 }
 
+impl Content<'_> {
+    /// Returns the entry.
+    pub fn to_entry(self) -> Entry {
+        match self {
+            Self::File { digest, executable } => Entry::File { digest, executable },
+            Self::Link(target) => Entry::Symlink {
+                target: target.to_owned(),
+            },
+        }
+    }
+}
+
+impl Entry {
+    /// Borrows what the entry is made of.
+    pub fn content(&self) -> Content<'_> {
+        match self {
+            Self::File { digest, executable } => Content::File {
+                digest: *digest,
+                executable: *executable,
+            },
+            Self::Symlink { target } => Content::Link(target),
+        }
+    }
+}
+
+/// Who keeps a tree in a form of its own, such as an index of files.
+///
+/// A tree of a hundred thousand files that nobody looks into is then never listed.
+pub trait Kept: fmt::Debug + Send + Sync {
+    /// Returns the digest of the tree.
+    fn digest(&self) -> Digest;
+    /// Returns how many entries there are.
+    fn count(&self) -> usize;
+    /// Looks up the entry at a path.
+    fn entry(&self, path: &str) -> Option<Entry>;
+    /// Lists all entries.
+    fn entries(&self) -> BTreeMap<RelPath, Entry>;
+}
+
+/// The content of a tree: what enters keys of a directory, and nothing else of it.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// Who knows the entries while they are not listed.
+    kept: Option<Arc<dyn Kept>>,
+    entries: OnceLock<BTreeMap<RelPath, Entry>>,
+    digest: OnceLock<Digest>,
+}
+
+impl PartialEq for Tree {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries() == other.entries()
+    }
+}
+
+impl Eq for Tree {}
+
 impl Tree {
+    /// Makes a tree whose entries are listed when somebody asks for them.
+    pub fn kept(kept: Arc<dyn Kept>) -> Self {
+        Self {
+            kept: Some(kept),
+            ..Self::default()
+        }
+    }
+
     /// Returns the entries by path.
     pub fn entries(&self) -> &BTreeMap<RelPath, Entry> {
-        &self.entries
+        self.entries.get_or_init(|| {
+            self.kept
+                .as_ref()
+                .map(|kept| kept.entries())
+                .unwrap_or_default()
+        })
+    }
+
+    /// Returns how many entries there are.
+    pub fn count(&self) -> usize {
+        match &self.kept {
+            Some(kept) => kept.count(),
+            None => self.entries().len(),
+        }
     }
 
     /// Adds an entry, or replaces the one at its path.
     pub fn insert(&mut self, path: RelPath, entry: Entry) {
-        self.entries.insert(path, entry);
+        self.entries();
+        self.kept = None;
+        self.digest = OnceLock::new();
+        self.entries
+            .get_mut()
+            .expect("the entries were just listed")
+            .insert(path, entry);
     }
 
     /// Returns the digest of the file at `path`, if there is one.
     pub fn file(&self, path: &str) -> Option<Digest> {
-        match self.entries.get(path)? {
-            Entry::File { digest, .. } => Some(*digest),
+        let found = match (&self.kept, self.entries.get()) {
+            (Some(kept), None) => kept.entry(path)?,
+            _ => self.entries().get(path)?.clone(),
+        };
+        match found {
+            Entry::File { digest, .. } => Some(digest),
             Entry::Symlink { .. } => None,
         }
     }
 
     /// Returns the digest over relative paths, types, executable bits, link targets and bytes.
     pub fn digest(&self) -> Digest {
-        let mut hasher = ContentHasher::new(TREE_CONTEXT);
-        hasher.count(self.entries.len());
-        for (path, entry) in &self.entries {
-            hasher.text(path.as_str());
-            match entry {
-                Entry::File { digest, executable } => {
-                    hasher.text(if *executable { "x" } else { "f" });
-                    hasher.digest(digest);
+        *self.digest.get_or_init(|| match &self.kept {
+            Some(kept) => kept.digest(),
+            None => {
+                let mut hasher = TreeHasher::new(self.entries().len());
+                for (path, entry) in self.entries() {
+                    hasher.entry(path.as_str(), entry.content());
                 }
-                Entry::Symlink { target } => {
-                    hasher.text("l").text(target);
-                }
+                hasher.finish()
             }
-        }
-        hasher.finish()
+        })
     }
 
     /// Returns what has to happen to `old` for it to become `self`.
     pub fn difference(&self, old: &Tree) -> TreeDifference {
         let mut difference = TreeDifference::default();
-        for (path, entry) in &self.entries {
-            match old.entries.get(path) {
+        for (path, entry) in self.entries() {
+            match old.entries().get(path) {
                 None => difference.added.push(path.clone()),
                 Some(before) if before != entry => difference.changed.push(path.clone()),
                 Some(_) => {}
             }
         }
-        for path in old.entries.keys() {
-            if !self.entries.contains_key(path) {
+        for path in old.entries().keys() {
+            if !self.entries().contains_key(path) {
                 difference.removed.push(path.clone());
             }
         }
@@ -187,7 +278,7 @@ impl Tree {
     /// control character.
     pub fn to_listing(&self) -> String {
         let mut listing = String::new();
-        for (path, entry) in &self.entries {
+        for (path, entry) in self.entries() {
             let line = match entry {
                 Entry::File { digest, executable } => {
                     let kind = if *executable { 'x' } else { 'f' };
@@ -231,8 +322,40 @@ impl Tree {
 impl FromIterator<(RelPath, Entry)> for Tree {
     fn from_iter<I: IntoIterator<Item = (RelPath, Entry)>>(entries: I) -> Self {
         Self {
-            entries: entries.into_iter().collect(),
+            entries: OnceLock::from(entries.into_iter().collect::<BTreeMap<_, _>>()),
+            ..Self::default()
         }
+    }
+}
+
+/// The hasher of a tree, whose entries are given in path order.
+pub struct TreeHasher(ContentHasher);
+
+impl TreeHasher {
+    /// Starts with the number of entries that are to follow.
+    pub fn new(count: usize) -> Self {
+        let mut hasher = ContentHasher::new(TREE_CONTEXT);
+        hasher.count(count);
+        Self(hasher)
+    }
+
+    /// Adds an entry.
+    pub fn entry(&mut self, path: &str, content: Content<'_>) {
+        self.0.text(path);
+        match content {
+            Content::File { digest, executable } => {
+                self.0.text(if executable { "x" } else { "f" });
+                self.0.digest(&digest);
+            }
+            Content::Link(target) => {
+                self.0.text("l").text(target);
+            }
+        }
+    }
+
+    /// Returns the digest of all entries.
+    pub fn finish(self) -> Digest {
+        self.0.finish()
     }
 }
 
@@ -248,75 +371,4 @@ pub struct TreeDifference {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(text: &str) -> Entry {
-        Entry::File {
-            digest: Digest::of(text.as_bytes()),
-            executable: false,
-        }
-    }
-
-    fn tree(entries: &[(&str, Entry)]) -> Tree {
-        entries
-            .iter()
-            .map(|(path, entry)| (RelPath::new(path).unwrap(), entry.clone()))
-            .collect()
-    }
-
-    #[test]
-    fn a_path_is_normalised_or_refused() {
-        let check = |text: &str, expected: Result<&str, BadPath>| {
-            assert_eq!(
-                RelPath::new(text).map(String::from),
-                expected.map(str::to_owned),
-                "{text:?}"
-            );
-        };
-        check("a/b", Ok("a/b"));
-        check("./a//b/", Ok("a/b"));
-        check("", Err(BadPath::Empty));
-        check(".", Err(BadPath::Empty));
-        check("/a", Err(BadPath::Absolute));
-        check("a/../b", Err(BadPath::Escapes));
-        check("a\nb", Err(BadPath::Control));
-    }
-
-    #[test]
-    fn a_tree_survives_its_listing() {
-        let link = Entry::Symlink {
-            target: "ä b".to_owned(),
-        };
-        let tree = tree(&[("a b/c", file("1")), ("link", link)]);
-        assert_eq!(Tree::from_listing(&tree.to_listing()), Some(tree));
-        assert_eq!(Tree::from_listing("nonsense"), None);
-    }
-
-    #[test]
-    fn a_difference_names_every_path_once() {
-        let old = tree(&[("a", file("1")), ("b", file("1")), ("c", file("1"))]);
-        let new = tree(&[("a", file("1")), ("b", file("2")), ("d", file("1"))]);
-        let difference = new.difference(&old);
-        let names = |paths: &[RelPath]| paths.iter().map(RelPath::to_string).collect::<Vec<_>>();
-        assert_eq!(names(&difference.added), ["d"]);
-        assert_eq!(names(&difference.changed), ["b"]);
-        assert_eq!(names(&difference.removed), ["c"]);
-    }
-
-    #[test]
-    fn the_digest_sees_path_type_bit_and_bytes() {
-        let plain = tree(&[("a", file("1"))]).digest();
-        let executable = Entry::File {
-            digest: Digest::of(b"1"),
-            executable: true,
-        };
-        let link = Entry::Symlink {
-            target: "b".to_owned(),
-        };
-        assert_ne!(plain, tree(&[("b", file("1"))]).digest());
-        assert_ne!(plain, tree(&[("a", file("2"))]).digest());
-        assert_ne!(plain, tree(&[("a", executable)]).digest());
-        assert_ne!(plain, tree(&[("a", link)]).digest());
-    }
-}
+mod tests;

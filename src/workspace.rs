@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::manifest::{Line, Manifest, ManifestError};
+use crate::source::Shelf;
 use crate::step::Address;
 use crate::tree::RelPath;
 
@@ -30,6 +31,8 @@ pub const SOURCE: &str = "source";
 #[derive(Clone, Debug)]
 pub struct Workspace {
     root: PathBuf,
+    /// Whether the indexes of its files are used.
+    indexed: bool,
 }
 
 /// What goes wrong with a workspace.
@@ -77,7 +80,10 @@ pub struct Lock {
 impl Workspace {
     /// Names a workspace; nothing is read or made.
     pub fn at(root: PathBuf) -> Self {
-        Self { root }
+        Self {
+            root,
+            indexed: true,
+        }
     }
 
     /// Returns its folder.
@@ -92,6 +98,19 @@ impl Workspace {
 
     fn private(&self, name: &str) -> PathBuf {
         self.root.join(PRIVATE).join(name)
+    }
+
+    /// Chooses whether files are recognised by the indexes, or all read.
+    pub fn indexed(self, indexed: bool) -> Self {
+        Self { indexed, ..self }
+    }
+
+    /// Returns where the indexes of its files are.
+    pub fn shelf(&self) -> Shelf {
+        match self.indexed {
+            true => Shelf::at(&self.root.join(PRIVATE)),
+            false => Shelf::none(),
+        }
     }
 
     /// Returns the log of a step in a run.
@@ -337,61 +356,4 @@ fn random_identity() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn workspace() -> (tempfile::TempDir, Workspace) {
-        let folder = tempfile::tempdir().unwrap();
-        let workspace = Workspace::at(folder.path().to_owned());
-        (folder, workspace)
-    }
-
-    #[test]
-    fn a_second_lock_is_refused_and_names_the_holder() {
-        let (_folder, workspace) = workspace();
-        let lock = workspace.lock("builder apply").unwrap();
-        let refused = workspace.lock("builder apply").err().unwrap().to_string();
-        assert!(
-            refused.contains(&format!("process {} (builder apply)", std::process::id())),
-            "{refused}"
-        );
-        drop(lock);
-        workspace.lock("builder apply").unwrap();
-    }
-
-    #[test]
-    fn what_the_journal_says_is_read_back_and_its_identity_stays() {
-        let (_folder, workspace) = workspace();
-        let lock = workspace.lock("test").unwrap();
-        let mut journal = workspace.journal(&lock).unwrap();
-        let identity = journal.manifest().workspace.clone();
-        assert_eq!(identity.len(), 16);
-        journal
-            .add(Line::Begun {
-                step: Address::source(),
-                at: 1,
-            })
-            .unwrap();
-        assert_eq!(workspace.manifest().unwrap(), *journal.manifest());
-        drop(journal);
-        assert_eq!(
-            workspace.journal(&lock).unwrap().manifest().workspace,
-            identity
-        );
-    }
-
-    #[test]
-    fn a_removed_file_takes_its_empty_folders_along_and_no_others() {
-        let (folder, workspace) = workspace();
-        let path = |text: &str| RelPath::new(text).unwrap();
-        workspace
-            .write(&path("build/wheelhouse/deb/a.whl"), b"a")
-            .unwrap();
-        workspace.write(&path("build/mine.txt"), b"b").unwrap();
-        workspace
-            .remove(&path("build/wheelhouse/deb/a.whl"))
-            .unwrap();
-        assert!(!folder.path().join("build/wheelhouse").exists());
-        assert!(folder.path().join("build/mine.txt").exists());
-    }
-}
+mod tests;

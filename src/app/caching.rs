@@ -12,13 +12,15 @@ use crate::config::build::Cache;
 use crate::config::names::{CacheMode, ImageName};
 use crate::engine::{Engine, docker};
 
-/// What the command line says of caches.
+/// What the command line says of caches, and of the indexes of files.
 #[derive(Clone, Debug, Default)]
 pub struct CacheChoice {
     /// The folder of the local cache, if it is not the usual one.
     pub folder: Option<PathBuf>,
     /// Whether to do without any.
     pub off: bool,
+    /// Whether every file is read, also those that the indexes of the workspace have as they are.
+    pub without_index: bool,
 }
 
 impl CacheChoice {

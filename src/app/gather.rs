@@ -20,7 +20,7 @@ use crate::graph::{self, Graph, Situation};
 use crate::manifest::Manifest;
 use crate::observe;
 use crate::plan::{self, Cached, Observed, Plan, Request};
-use crate::source;
+use crate::source::{self, Unsaved};
 use crate::step::Scope;
 use crate::tree::Tree;
 use crate::workspace::Workspace;
@@ -43,6 +43,8 @@ pub struct Gathered {
     pub request: Request,
     /// The caches that were asked, for an apply to use.
     pub caches: Option<Arc<Caches>>,
+    /// Indexes that are not what is on disk, to be saved by who may write.
+    pub unsaved: Vec<Unsaved>,
 }
 
 /// What was found of a project.
@@ -90,7 +92,7 @@ pub async fn gather(
     // Those that are left out may still be in the way.
     let Layouts { workspace, sources } = layouts(&places.projects, workspace)?;
     let mut sources = sources;
-    let workspace = Workspace::at(workspace);
+    let workspace = Workspace::at(workspace).indexed(!caches.without_index);
     let manifest = workspace.manifest()?;
     same_form(&workspace, &manifest, places.are_named())?;
 
@@ -116,25 +118,37 @@ pub async fn gather(
     let disk = {
         let (workspace, seen, sources) = (workspace.clone(), Arc::clone(&seen), sources.clone());
         tokio::task::spawn_blocking(move || {
-            let scan = |(root, exclude): &(PathBuf, Vec<PathBuf>)| source::scan(root, exclude);
-            let scans = { sources.par_iter() }
-                .map(scan)
-                .collect::<Result<Vec<_>, _>>()?;
-            let observed = observe::files(&workspace, &seen)?;
-            Ok::<_, AppError>((scans, observed))
+            let shelf = workspace.shelf();
+            let scan = |(root, exclude): &(PathBuf, Vec<PathBuf>)| {
+                source::scan_with(root, exclude, &shelf)
+            };
+            let (scans, found) = rayon::join(
+                || sources.par_iter().map(scan).collect::<Result<Vec<_>, _>>(),
+                || observe::files(&workspace, &seen, &shelf),
+            );
+            Ok::<_, AppError>((scans?, found?))
         })
     };
     let world = async {
-        engine.ping().await?;
-        let images = observe::images(engine, &seen).await?;
-        let mut bases = observe::base_images(engine, &names).await?;
+        let images = async {
+            tokio::try_join!(
+                observe::images(engine, &seen),
+                observe::base_images(engine, &names)
+            )
+        };
+        // Where there is no engine, the greeting says so best.
+        let (greeting, images) = tokio::join!(engine.ping(), images);
+        greeting?;
+        let (images, mut bases) = images?;
         let absent = names.iter().filter(|name| !bases.contains_key(*name));
         let absent = caches.absent_images(environment, cache.as_ref(), engine, absent);
         bases.extend(absent.await?);
         Ok::<_, AppError>((images, bases))
     };
     let (disk, world) = tokio::join!(disk, world);
-    let (scans, mut observed) = disk.expect("a scan does not panic")?;
+    let (mut scans, found) = disk.expect("a scan does not panic")?;
+    let (mut observed, mut unsaved) = (found.observed, found.unsaved);
+    unsaved.extend(scans.iter_mut().filter_map(|scan| scan.unsaved.take()));
     let (images, base_images) = world?;
     merge(&mut observed, images);
 
@@ -218,7 +232,17 @@ pub async fn gather(
         plan,
         request,
         caches,
+        unsaved,
     })
+}
+
+impl Gathered {
+    /// Saves the indexes that are not what is on disk.
+    ///
+    /// Whoever refuses to do anything does not call it, and so writes nothing.
+    pub fn save_indexes(&self) {
+        self.unsaved.iter().for_each(Unsaved::save);
+    }
 }
 
 /// Returns what a manifest says of the steps of some projects; of all where none are selected.

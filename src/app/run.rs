@@ -24,6 +24,7 @@ use crate::history::{self, Ended, Run};
 use crate::manifest::Manifest;
 use crate::plan::{Plan, Saved, size};
 use crate::report::{Event, Observer};
+use crate::source::Unsaved;
 use crate::step::Address;
 use crate::workspace::Lock;
 
@@ -127,6 +128,7 @@ pub async fn apply(
     // Lines that cannot be read go when the manifest is written anew, so that they are told of once.
     let to_mend = gathered.manifest.has_leavings() || gathered.manifest.damaged > 0;
     if gathered.plan.is_empty() && !to_mend {
+        gathered.save_indexes();
         return Ok(Exit::Done);
     }
     let given = Given::by(environment, &gathered)?;
@@ -212,6 +214,7 @@ impl Work {
                     plan,
                     request,
                     caches,
+                    unsaved,
                 },
             given:
                 Given {
@@ -226,6 +229,7 @@ impl Work {
             cancel,
         } = self;
         let mut journal = workspace.journal(&lock)?;
+        unsaved.iter().for_each(Unsaved::save);
         workspace.forget_logs(RUNS_KEPT);
         let identity = journal.manifest().workspace.clone();
         // What a crash left in the engine; the lock says that nobody else's run is meant.

@@ -201,10 +201,11 @@ fn moved_sources(saved: &Saved, places: &Places) -> Vec<Moved> {
     let Ok(layouts) = layouts(&places.projects, Path::new(&saved.command.workspace)) else {
         return Vec::new();
     };
+    let shelf = Workspace::at(layouts.workspace).shelf();
     let scanned = { places.projects.par_iter() }.zip(layouts.sources);
     let moved = scanned.filter_map(|(project, (root, exclude))| {
         let planned = planned.get(&project.scope.name().map(str::to_owned))?;
-        let tree = source::scan(&root, &exclude).ok()?.tree;
+        let tree = source::scan_with(&root, &exclude, &shelf).ok()?.tree;
         if tree.digest() == planned.digest() {
             return None;
         }

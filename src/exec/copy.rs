@@ -22,12 +22,9 @@ pub(super) async fn run(host: &Arc<Host>, job: &Job, copy: &Copy) -> Result<Prod
         .ok_or_else(|| StepError::Bug(format!("{address} has no source")))?;
     let dest = host.copied_source(address);
     let tree = Arc::clone(&copy.tree);
+    let shelf = host.workspace.shelf();
     let outcome = blocking(move || {
-        let on_disk = if dest.is_dir() {
-            source::read_tree(&dest)?
-        } else {
-            Default::default()
-        };
+        let on_disk = source::read_copy(&dest, &shelf)?;
         source::mirror(&root, &tree, &dest, &on_disk)
     })
     .await?;

@@ -1,20 +1,28 @@
 //! What is on disk now, read without ignore rules and without giving up on what is odd.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirEntry};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-use rayon::prelude::*;
-
-use crate::digest::{ContentHasher, Digest};
 use crate::source::error::SourceError;
-use crate::source::hash::{digest_file, fault_of_name, is_gone};
-use crate::source::join;
+use crate::source::hash::{is_gone, open_regular};
+use crate::source::index::{Index, Part, Shelf, Unsaved, identity};
+use crate::source::walk::{Folder, Walk};
 use crate::tree::{Entry, RelPath, Tree};
 
-/// The domain of what stands in for something that no tree can hold.
-const FOREIGN_CONTEXT: &str = "builder 2026-11-23 foreign entry v1";
+/// A directory as it is on disk, with what a tree does not tell of it.
+#[derive(Clone, Debug)]
+pub struct OnDisk {
+    /// Its content.
+    pub tree: Tree,
+    /// How many files were read, which the index did not have as they are.
+    pub read: usize,
+    /// The index as it is now, where it is not what is on disk.
+    pub unsaved: Option<Unsaved>,
+    pub(crate) index: Arc<Index>,
+}
 
 /// Reads everything below a directory, to compare it with what `builder` left there.
 ///
@@ -23,128 +31,106 @@ const FOREIGN_CONTEXT: &str = "builder 2026-11-23 foreign entry v1";
 /// or changed. Where `dir` is missing or is no directory, the tree is empty. Links are not followed,
 /// except `dir` itself.
 pub fn read_tree(dir: &Path) -> Result<Tree, SourceError> {
-    let mut seen = Seen::default();
-    match fs::read_dir(dir) {
-        Ok(entries) => seen.entries(entries, ""),
-        Err(error) if is_gone(&error) => return Ok(Tree::default()),
-        Err(error) => return Err(SourceError::io("read", dir)(error)),
-    }
-    let hashed: Vec<_> = seen
-        .files
-        .into_par_iter()
-        .map(|(name, path)| {
-            let hashed = digest_file(&path);
-            (name, hashed)
-        })
-        .collect();
-    let mut tree: Tree = seen.links.into_iter().collect();
-    for (name, hashed) in hashed {
-        match hashed {
-            Ok(file) => tree.insert(name, file.entry()),
-            Err(error) if is_gone(&error) => {}
-            Err(_) => tree.insert(name, foreign("unreadable")),
-        }
-    }
-    for (name, what) in seen.foreign {
-        tree.insert(name, foreign(what));
-    }
-    Ok(tree)
+    Ok(read_copy(dir, &Shelf::none())?.tree)
 }
 
-/// Digests the named files of a directory, side by side; `None` where no regular file is.
+/// Reads as [`read_tree`] does, but not what the index of the copy has as it is.
+pub fn read_copy(dir: &Path, shelf: &Shelf) -> Result<OnDisk, SourceError> {
+    let identity = identity(Part::Copy, dir);
+    let old = shelf.load(Part::Copy, identity);
+    let walk = Walk {
+        root: dir,
+        exclude: &[],
+        index: old.as_deref(),
+        shelf,
+        read: AtomicUsize::new(0),
+    };
+    let found = match walk.run(None) {
+        Ok((found, _)) => found,
+        Err(error) if is_gone(&error) => Folder::empty(),
+        Err(error) => return Err(SourceError::io("read", dir)(error)),
+    };
+    let (index, same) = match old.as_ref().filter(|_| found.same) {
+        Some(old) => (Arc::clone(old), true),
+        None => {
+            let index = Index::of(&found, old.as_deref(), identity, shelf.clock());
+            (Arc::new(index), false)
+        }
+    };
+    let there: Arc<Index> = Arc::clone(&index);
+    Ok(OnDisk {
+        tree: Tree::kept(there),
+        read: walk.read.into_inner(),
+        unsaved: shelf.unsaved(Part::Copy, &index, same),
+        index,
+    })
+}
+
+/// Files of a workspace, as far as they are there.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// Those that are regular files.
+    pub entries: BTreeMap<RelPath, Entry>,
+    /// The index as it is now, where it is not what is on disk.
+    pub unsaved: Option<Unsaved>,
+}
+
+/// Digests the named files of a directory, side by side; where no regular file is, there is none.
 pub fn read_files<'a>(
     root: &Path,
     paths: impl IntoIterator<Item = &'a RelPath>,
-) -> Result<BTreeMap<RelPath, Option<Digest>>, SourceError> {
-    let paths: Vec<&RelPath> = paths.into_iter().collect();
-    paths
-        .into_par_iter()
-        .map(|name| {
-            let path = root.join(name);
-            let digest = match digest_file(&path) {
-                Ok(file) => Some(file.digest),
-                Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::InvalidData => None,
-                Err(error) => return Err(SourceError::io("read", &path)(error)),
-            };
-            Ok((name.clone(), digest))
-        })
-        .collect()
-}
-
-/// An entry that equals none that a scan or an archive leaves.
-fn foreign(what: &str) -> Entry {
-    Entry::File {
-        digest: ContentHasher::new(FOREIGN_CONTEXT).text(what).finish(),
-        executable: false,
+    shelf: &Shelf,
+) -> Result<Files, SourceError> {
+    let paths: Vec<&str> = paths.into_iter().map(RelPath::as_str).collect();
+    if paths.is_empty() {
+        return Ok(Files::default());
     }
-}
-
-#[derive(Default)]
-struct Seen {
-    files: Vec<(RelPath, PathBuf)>,
-    links: Vec<(RelPath, Entry)>,
-    foreign: Vec<(RelPath, &'static str)>,
-}
-
-impl Seen {
-    fn entries(&mut self, entries: fs::ReadDir, parent: &str) {
-        for entry in entries {
-            match entry {
-                Ok(entry) => self.entry(&entry, parent),
-                Err(_) => self.stand_in(parent, "?", "unreadable"),
-            }
+    let identity = identity(Part::Files, root);
+    let old = shelf.load(Part::Files, identity);
+    let walk = Walk {
+        root,
+        exclude: &[],
+        index: old.as_deref(),
+        shelf,
+        read: AtomicUsize::new(0),
+    };
+    let found = match walk.look_at_all(&paths) {
+        Ok(found) => found,
+        Err(error) if is_gone(&error) => return Ok(Files::default()),
+        Err(error) => return Err(SourceError::io("read", root)(error)),
+    };
+    for name in found.refused {
+        let path = root.join(name);
+        match open_regular(&path) {
+            Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::InvalidData => {}
+            Err(error) => return Err(SourceError::io("read", &path)(error)),
+            Ok(_) => {}
         }
     }
-
-    fn entry(&mut self, entry: &DirEntry, parent: &str) {
-        let (name, path) = (entry.file_name(), entry.path());
-        let text = match (fault_of_name(name.to_str()), name.to_str()) {
-            (None, Some(text)) => text,
-            _ => {
-                let escaped = name.to_string_lossy().escape_debug().to_string();
-                return self.stand_in(parent, &escaped, "name");
-            }
-        };
-        let Ok(file_type) = entry.file_type() else {
-            return self.stand_in(parent, text, "unreadable");
-        };
-        let rel = join(parent, text);
-        if file_type.is_dir() {
-            return match fs::read_dir(&path) {
-                Ok(entries) => self.entries(entries, &rel),
-                Err(error) if is_gone(&error) => {}
-                Err(_) => self.stand_in(parent, text, "unreadable"),
-            };
+    let (index, same) = match old.as_ref().filter(|_| found.folder.same) {
+        Some(old) => (Arc::clone(old), true),
+        None => {
+            let index = Index::of(&found.folder, old.as_deref(), identity, shelf.clock());
+            (Arc::new(index), false)
         }
-        let rel = RelPath::new(&rel).expect("a name in a directory is a relative path");
-        if file_type.is_file() {
-            return self.files.push((rel, path));
-        }
-        let target = fs::read_link(&path).ok();
-        let target = target.as_deref().and_then(Path::to_str);
-        match target {
-            Some(target) if fault_of_name(Some(target)).is_none() => {
-                let target = target.to_owned();
-                self.links.push((rel, Entry::Symlink { target }));
-            }
-            _ => self.foreign.push((rel, "special")),
-        }
-    }
-
-    fn stand_in(&mut self, parent: &str, name: &str, what: &'static str) {
-        let rel =
-            RelPath::new(&join(parent, name)).expect("an escaped name has no control character");
-        self.foreign.push((rel, what));
-    }
+    };
+    let unsaved = shelf.unsaved(Part::Files, &index, same);
+    let tree = Tree::kept(index);
+    Ok(Files {
+        entries: tree.entries().clone(),
+        unsaved,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
+    use std::fs;
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::net::UnixListener;
 
     use super::*;
+    use crate::digest::Digest;
 
     #[test]
     fn what_is_odd_on_disk_shows_up_instead_of_failing() {
@@ -184,8 +170,11 @@ mod tests {
         fs::create_dir(dir.path().join("dir")).unwrap();
         fs::write(dir.path().join("a.whl"), "wheel").unwrap();
         let names = ["a.whl", "a.whl/x", "dir", "none"].map(|name| RelPath::new(name).unwrap());
-        let digests = read_files(dir.path(), &names).unwrap();
-        let expected = [Some(Digest::of(b"wheel")), None, None, None];
-        assert_eq!(digests.into_values().collect::<Vec<_>>(), expected);
+        let files = read_files(dir.path(), &names, &Shelf::none()).unwrap();
+        let wheel = Entry::File {
+            digest: Digest::of(b"wheel"),
+            executable: false,
+        };
+        assert_eq!(files.entries, BTreeMap::from([(names[0].clone(), wheel)]));
     }
 }

@@ -1,40 +1,20 @@
-//! Digests of single files, read once from a handle that is known to be a regular file.
+//! Single files: opened where they are known to be regular, and what may be wrong with them.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::digest::Digest;
-use crate::tree::Entry;
+use rustix::fs::FileType;
 
-/// What reading a regular file tells.
-pub(crate) struct HashedFile {
-    pub(crate) digest: Digest,
-    pub(crate) executable: bool,
-    pub(crate) size: u64,
-}
+use crate::digest::{ContentHasher, Digest};
 
-impl HashedFile {
-    /// Returns the file as a tree's entry.
-    pub(crate) fn entry(&self) -> Entry {
-        Entry::File {
-            digest: self.digest,
-            executable: self.executable,
-        }
-    }
-}
+/// The domain of what stands in for something that no tree can hold.
+const FOREIGN_CONTEXT: &str = "builder 2026-11-23 foreign entry v1";
 
-/// Reads a regular file and digests it.
-pub(crate) fn digest_file(path: &Path) -> io::Result<HashedFile> {
-    let (mut file, metadata) = open_regular(path)?;
-    let mut hasher = blake3::Hasher::new();
-    let size = io::copy(&mut file, &mut hasher)?;
-    Ok(HashedFile {
-        digest: Digest::from_hasher(&hasher),
-        executable: is_executable(&metadata),
-        size,
-    })
+/// Returns the digest of something that no tree can hold, which is that of no file.
+pub(crate) fn foreign(what: &str) -> Digest {
+    ContentHasher::new(FOREIGN_CONTEXT).text(what).finish()
 }
 
 /// Opens a regular file without following a link in its place.
@@ -75,14 +55,11 @@ pub(crate) fn fault_of_name(name: Option<&str>) -> Option<&'static str> {
 }
 
 /// Names what is neither file, directory nor link.
-pub(crate) fn kind_of(file_type: fs::FileType) -> &'static str {
-    use std::os::unix::fs::FileTypeExt;
-    if file_type.is_fifo() {
-        "a FIFO"
-    } else if file_type.is_socket() {
-        "a socket"
-    } else {
-        "a device"
+pub(crate) fn kind_of(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        _ => "a device",
     }
 }
 

@@ -6,9 +6,13 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::digest::Digest;
+use crate::source::OnDisk;
 use crate::source::error::SourceError;
 use crate::source::hash::{is_executable, is_gone, open_regular};
+use crate::source::index::{Content, HAS_FOREIGN, Index};
 use crate::source::{join, parents};
 use crate::tree::{Entry, RelPath, Tree};
 
@@ -32,9 +36,9 @@ pub struct MirrorOutcome {
 /// Makes `dest` a copy of `tree`, whose files are read from `root`.
 ///
 /// `dest` belongs to `builder` alone, and everything in it that is not in the tree goes. What
-/// `on_disk`, a [`read_tree`](crate::source::read_tree) of `dest` just made, shows to be right is
-/// kept, whoever wrote it. The rest is copied and hashed on the way, and a file that is not what the
-/// tree says, or is gone, fails with [`SourceError::ChangedWhileCopied`].
+/// `on_disk`, a [`read_copy`](crate::source::read_copy) of `dest` just made, shows to be right is
+/// kept, whoever wrote it, and not looked at again. The rest is copied and hashed on the way, and a
+/// file that is not what the tree says, or is gone, fails with [`SourceError::ChangedWhileCopied`].
 ///
 /// Files get mode 0644 or 0755 and directories 0755, whatever the umask. Each file is written under
 /// a temporary name beside its place and renamed, so no half file ever has a final name; what a
@@ -46,36 +50,63 @@ pub fn mirror(
     root: &Path,
     tree: &Tree,
     dest: &Path,
-    on_disk: &Tree,
+    on_disk: &OnDisk,
 ) -> Result<MirrorOutcome, SourceError> {
+    let index = &on_disk.index;
     let mut copy = Copy {
         tree,
         dest,
-        directories: tree.entries().keys().flat_map(parents).collect(),
+        directories: directories(tree),
+        found: BTreeSet::new(),
         present: BTreeSet::new(),
         outcome: MirrorOutcome::default(),
     };
-    copy.prepare()?;
-    copy.tidy("")?;
-    for dir in &copy.directories {
+    if copy.prepare()? {
+        copy.tidy(index, 0, "")?;
+    }
+    for dir in copy.directories.difference(&copy.found) {
         make_directory(&dest.join(dir))?;
     }
-    let mut buffer = vec![0; 128 * 1024];
-    for (path, entry) in tree.entries() {
-        if copy.present.contains(path.as_str()) && on_disk.entries().get(path) == Some(entry) {
-            copy.outcome.kept += 1;
-            continue;
-        }
-        match entry {
+    let is_right = |path: &RelPath, entry: &Entry| {
+        copy.present.contains(path.as_str())
+            && index
+                .at(path.as_str())
+                .and_then(|record| index.content(record))
+                .is_some_and(|content| content == entry.content())
+    };
+    let wrong: Vec<(&RelPath, &Entry)> = tree
+        .entries()
+        .iter()
+        .filter(|(path, entry)| !is_right(path, entry))
+        .collect();
+    wrong.par_iter().try_for_each_init(
+        || vec![0; 128 * 1024],
+        |buffer, (path, entry)| match entry {
             Entry::File { digest, executable } => {
-                let wanted = (*digest, *executable);
-                copy_file(root, path, dest, wanted, &mut buffer)?;
+                copy_file(root, path, dest, (*digest, *executable), buffer)
             }
-            Entry::Symlink { target } => copy_link(root, path, dest, target)?,
-        }
-        copy.outcome.copied += 1;
-    }
+            Entry::Symlink { target } => copy_link(root, path, dest, target),
+        },
+    )?;
+    copy.outcome.copied = wrong.len();
+    copy.outcome.kept = tree.count() - wrong.len();
     Ok(copy.outcome)
+}
+
+/// Returns every directory of a tree, each after those above it.
+fn directories(tree: &Tree) -> BTreeSet<&str> {
+    let mut directories = BTreeSet::new();
+    let mut last = "";
+    for path in tree.entries().keys() {
+        let Some((parent, _)) = path.as_str().rsplit_once('/') else {
+            continue;
+        };
+        if parent != last {
+            directories.extend(parents(path));
+            last = parent;
+        }
+    }
+    directories
 }
 
 struct Copy<'a> {
@@ -83,31 +114,76 @@ struct Copy<'a> {
     dest: &'a Path,
     /// Every directory of the tree, each after those above it.
     directories: BTreeSet<&'a str>,
+    /// Those that are there.
+    found: BTreeSet<&'a str>,
     /// The paths of the tree at which something of the right type is.
     present: BTreeSet<&'a str>,
     outcome: MirrorOutcome,
 }
 
 impl<'a> Copy<'a> {
-    /// Makes `dest` a real directory.
-    fn prepare(&mut self) -> Result<(), SourceError> {
+    /// Makes `dest` a real directory; returns whether it was one.
+    fn prepare(&mut self) -> Result<bool, SourceError> {
         match fs::symlink_metadata(self.dest) {
-            Ok(metadata) if metadata.is_dir() => set_mode(self.dest, &metadata, OPEN),
-            Ok(metadata) => {
-                self.remove(self.dest, &metadata)?;
-                make_directory(self.dest)
+            Ok(metadata) if metadata.is_dir() => {
+                set_mode(self.dest, metadata.mode(), OPEN)?;
+                return Ok(true);
             }
+            Ok(metadata) => self.remove(self.dest, &metadata)?,
             Err(_) => {
                 if let Some(parent) = self.dest.parent() {
                     fs::create_dir_all(parent).map_err(SourceError::io("create", parent))?;
                 }
-                make_directory(self.dest)
             }
         }
+        make_directory(self.dest)?;
+        Ok(false)
     }
 
     /// Removes what has no place in a directory, and gives what has one its mode.
-    fn tidy(&mut self, dir: &str) -> Result<(), SourceError> {
+    fn tidy(&mut self, index: &Index, number: u32, dir: &str) -> Result<(), SourceError> {
+        if index.directory(number).flags & HAS_FOREIGN != 0 {
+            return self.tidy_by_looking(dir);
+        }
+        for (_, record) in index.inside(number) {
+            let rel = join(dir, index.name(record));
+            let path = || self.dest.join(&rel);
+            let known = self.tree.entries().get_key_value(rel.as_str());
+            match (record.content, known) {
+                (Content::Folder(folder), _) if self.is_wanted(&rel) => {
+                    set_mode(&path(), record.stamp.mode, OPEN)?;
+                    self.tidy(index, folder, &rel)?;
+                }
+                (Content::File { .. }, Some((known, Entry::File { executable, .. }))) => {
+                    let mode = mode_of(*executable);
+                    if record.stamp.mode & 0o7777 != mode {
+                        set_mode(&path(), record.stamp.mode, mode)?;
+                    }
+                    self.present.insert(known.as_str());
+                }
+                (Content::Link(_), Some((known, Entry::Symlink { .. }))) => {
+                    self.present.insert(known.as_str());
+                }
+                _ => {
+                    let path = path();
+                    let metadata =
+                        fs::symlink_metadata(&path).map_err(SourceError::io("look at", &path))?;
+                    self.remove(&path, &metadata)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a directory belongs to the tree; takes note that it is there.
+    fn is_wanted(&mut self, rel: &str) -> bool {
+        let wanted = self.directories.get(rel);
+        self.found.extend(wanted);
+        wanted.is_some()
+    }
+
+    /// Does the same in a directory that has what an index has no name for.
+    fn tidy_by_looking(&mut self, dir: &str) -> Result<(), SourceError> {
         let path = self.dest.join(dir);
         let entries = fs::read_dir(&path).map_err(SourceError::io("read", &path))?;
         for entry in entries {
@@ -116,14 +192,14 @@ impl<'a> Copy<'a> {
                 fs::symlink_metadata(&path).map_err(SourceError::io("look at", &path))?;
             let name = path.file_name().and_then(|name| name.to_str());
             let rel = name.map(|name| join(dir, name)).unwrap_or_default();
-            if metadata.is_dir() && self.directories.contains(rel.as_str()) {
-                set_mode(&path, &metadata, OPEN)?;
-                self.tidy(&rel)?;
+            if metadata.is_dir() && self.is_wanted(&rel) {
+                set_mode(&path, metadata.mode(), OPEN)?;
+                self.tidy_by_looking(&rel)?;
                 continue;
             }
             match self.tree.entries().get_key_value(rel.as_str()) {
                 Some((known, Entry::File { executable, .. })) if metadata.is_file() => {
-                    set_mode(&path, &metadata, mode_of(*executable))?;
+                    set_mode(&path, metadata.mode(), mode_of(*executable))?;
                     self.present.insert(known.as_str());
                 }
                 Some((known, Entry::Symlink { .. })) if metadata.is_symlink() => {
@@ -169,8 +245,8 @@ fn mode_of(executable: bool) -> u32 {
     if executable { OPEN } else { PLAIN }
 }
 
-fn set_mode(path: &Path, metadata: &Metadata, mode: u32) -> Result<(), SourceError> {
-    if metadata.mode() & 0o7777 == mode {
+fn set_mode(path: &Path, now: u32, mode: u32) -> Result<(), SourceError> {
+    if now & 0o7777 == mode {
         return Ok(());
     }
     fs::set_permissions(path, Permissions::from_mode(mode))

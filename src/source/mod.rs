@@ -12,6 +12,7 @@
 mod disk;
 mod error;
 mod hash;
+pub(crate) mod index;
 mod layout;
 pub(crate) mod links;
 mod mirror;
@@ -19,26 +20,34 @@ mod rules;
 mod walk;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-use rayon::prelude::*;
-
+use crate::source::index::{Content, Index, identity};
+use crate::source::rules::Rules;
+use crate::source::walk::Walk;
 use crate::tree::{Entry, RelPath, Tree};
 
 pub(crate) use hash::open_regular;
 
-pub use disk::{read_files, read_tree};
+pub use disk::{Files, OnDisk, read_copy, read_files, read_tree};
 pub use error::{Problem, SourceError};
+pub use index::{Clock, Part, Shelf, Unsaved};
 pub use layout::{Layout, check_layout};
 pub use mirror::{MirrorOutcome, mirror};
 pub use rules::{IgnoredBy, Rule, why_ignored};
 
 /// What [`scan`] found in a source directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Scan {
     /// The content that belongs to the source.
     pub tree: Tree,
     /// How much that is.
     pub stats: ScanStats,
+    /// How many files were read, which the index did not have as they are.
+    pub read: usize,
+    /// The index as it is now, where it is not what is on disk.
+    pub unsaved: Option<Unsaved>,
 }
 
 /// How much a scan saw; for people, and in no key.
@@ -66,50 +75,60 @@ pub struct ScanStats {
 /// no reason to fail. Every file is read, none is mapped: a map of a file that is truncated
 /// meanwhile would end the process.
 pub fn scan(root: &Path, exclude: &[PathBuf]) -> Result<Scan, SourceError> {
+    scan_with(root, exclude, &Shelf::none())
+}
+
+/// Scans as [`scan`] does, and does not read what the index has as it is.
+pub fn scan_with(root: &Path, exclude: &[PathBuf], shelf: &Shelf) -> Result<Scan, SourceError> {
     let root = layout::real_directory(root)?;
-    let mut found = walk::walk(&root, exclude);
-    let hashed: Vec<_> = found
-        .files
-        .into_par_iter()
-        .map(|path| {
-            let hashed = hash::digest_file(&root.join(&path));
-            (path, hashed)
-        })
-        .collect();
-
-    let mut tree = Tree::default();
-    let mut stats = ScanStats {
-        left_out: found.left_out,
-        ..ScanStats::default()
+    let identity = identity(Part::Source, &root);
+    let old = shelf.load(Part::Source, identity);
+    let mut problems = Vec::new();
+    let rules = Rules::above(&root, exclude, &mut problems);
+    let walk = Walk {
+        root: &root,
+        exclude,
+        index: old.as_deref(),
+        shelf,
+        read: AtomicUsize::new(0),
     };
-    for (path, hashed) in hashed {
-        match hashed {
-            Ok(file) => {
-                stats.files += 1;
-                stats.bytes += file.size;
-                tree.insert(path, file.entry());
-            }
-            Err(error) if hash::is_gone(&error) => {}
-            Err(error) => found.problems.push(Problem::Unreadable {
-                path: path.to_string(),
-                cause: error.to_string(),
-            }),
+    let walked = walk.run(Some(&rules));
+    let (found, met) = walked.map_err(SourceError::io("read", &root))?;
+    problems.extend(met);
+    let read = walk.read.into_inner();
+    let (index, same) = match old.as_ref().filter(|_| found.same) {
+        Some(old) => (Arc::clone(old), true),
+        None => {
+            let index = Index::of(&found, old.as_deref(), identity, shelf.clock());
+            (Arc::new(index), false)
         }
+    };
+    problems.extend(links::problems(&root, &links_of(&index)));
+    if !problems.is_empty() {
+        problems.sort_by(|a, b| a.place().cmp(b.place()));
+        return Err(SourceError::Problems { root, problems });
     }
-    stats.links = found.links.len();
-    for (path, target) in found.links {
-        tree.insert(path, Entry::Symlink { target });
-    }
-    found.problems.extend(links::problems(&root, &tree));
-
-    if found.problems.is_empty() {
-        return Ok(Scan { tree, stats });
-    }
-    found.problems.sort_by(|a, b| a.place().cmp(b.place()));
-    Err(SourceError::Problems {
-        root,
-        problems: found.problems,
+    Ok(Scan {
+        stats: index.stats,
+        read,
+        unsaved: shelf.unsaved(Part::Source, &index, same),
+        tree: Tree::kept(index),
     })
+}
+
+/// Returns the links alone, which is all that following links takes.
+fn links_of(index: &Index) -> Tree {
+    let mut links = Tree::default();
+    if index.stats.links > 0 {
+        index.each(|path, record| {
+            if let Content::Link(target) = &record.content {
+                let path = RelPath::new(path).expect("an index has names of files alone");
+                let target = index.target(target).to_owned();
+                links.insert(path, Entry::Symlink { target });
+            }
+        });
+    }
+    links
 }
 
 /// Joins a directory's relative path, empty for the root, and a name in it.

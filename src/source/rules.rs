@@ -22,16 +22,24 @@
 //! Known gap: git keeps a file that was added in spite of the rules. Here only the text of the
 //! rules counts; `!file` in a `.builderignore` brings such a file back.
 
+mod file;
+
 use std::fmt;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
 
+use crate::digest::{ContentHasher, Digest};
 use crate::source::error::Problem;
+use crate::source::index::{HAS_BUILDERIGNORE, HAS_GIT, HAS_GITIGNORE};
 use crate::source::parents;
 use crate::tree::RelPath;
+
+use self::file::{RuleFile, Said};
 
 /// The patterns that hold without any file, relative to the top of the source.
 const BUILT_IN: [&str; 14] = [
@@ -112,8 +120,8 @@ pub fn why_ignored(root: &Path, path: &RelPath) -> Option<IgnoredBy> {
     let root = root.canonicalize().ok()?;
     let ignored = |path: &RelPath| {
         let mut problems = Vec::new();
-        let mut rules = Rules::above(&root, &mut problems);
-        rules.enter(&root, &mut problems);
+        let rules = Rules::above(&root, &[], &mut problems);
+        let mut rules = rules.enter(&root, ALL, &mut problems);
         for part in parents(path).chain([path.as_str()]) {
             let at = root.join(part);
             let is_dir = match fs::symlink_metadata(&at) {
@@ -128,7 +136,7 @@ pub fn why_ignored(root: &Path, path: &RelPath) -> Option<IgnoredBy> {
             if !is_dir {
                 break;
             }
-            rules.enter(&at, &mut problems);
+            rules = rules.enter(&at, ALL, &mut problems);
         }
         None
     };
@@ -139,16 +147,26 @@ pub fn why_ignored(root: &Path, path: &RelPath) -> Option<IgnoredBy> {
     })
 }
 
+/// Everything that a directory may have for the rules to look at.
+const ALL: u32 = HAS_GIT | HAS_GITIGNORE | HAS_BUILDERIGNORE;
+
+/// The domain of the digest of rules; its version is also that of the built-in ones.
+const RULES_CONTEXT: &str = "builder 2026-11-23 ignore rules v1";
+
 /// The rules that hold in a directory: its own and those of every directory above it.
+#[derive(Clone)]
 pub(crate) struct Rules {
-    root: PathBuf,
-    built_in: Gitignore,
-    /// From the outermost directory to the current one.
-    levels: Vec<Level>,
+    root: Arc<Path>,
+    built_in: Arc<Gitignore>,
+    /// The current directory, or the next one above it that adds anything.
+    level: Option<Arc<Level>>,
+    /// The digest of everything that decides.
+    digest: Digest,
 }
 
 /// What one directory adds.
 struct Level {
+    above: Option<Arc<Level>>,
     /// Whether it is the root of a repository, so that no `.gitignore` above it counts.
     repository: bool,
     git: Option<RuleFile>,
@@ -157,38 +175,44 @@ struct Level {
 
 impl Rules {
     /// Gathers what holds at `root`, a canonical path, before its own rules are entered.
-    pub(crate) fn above(root: &Path, problems: &mut Vec<Problem>) -> Self {
+    ///
+    /// `exclude` is left out by the walk itself, and enters the digest alone.
+    pub(crate) fn above(root: &Path, exclude: &[PathBuf], problems: &mut Vec<Problem>) -> Self {
         let mut builder = GitignoreBuilder::new(root);
+        let mut hasher = ContentHasher::new(RULES_CONTEXT);
         for pattern in BUILT_IN {
             builder
                 .add_line(None, pattern)
                 .expect("the built-in patterns are patterns");
+            hasher.text(pattern);
         }
-        let mut rules = Self {
-            root: root.to_owned(),
-            built_in: builder.build().expect("the built-in patterns are few"),
-            levels: Vec::new(),
+        hasher.count(exclude.len());
+        for path in exclude {
+            hasher.bytes(path.as_os_str().as_bytes());
+        }
+        let none = Self {
+            root: Arc::from(root),
+            built_in: Arc::new(builder.build().expect("the built-in patterns are few")),
+            level: None,
+            digest: hasher.finish(),
         };
         let is_repository = |dir: &&Path| fs::symlink_metadata(dir.join(GIT)).is_ok();
         let Some(repository) = root.ancestors().find(is_repository) else {
-            return rules;
+            return none;
         };
         let mut between: Vec<&Path> = root
             .ancestors()
             .take_while(|dir| *dir != repository)
             .collect();
         between.reverse();
+        let mut rules = none.clone();
         let mut outer = repository;
         let mut noticed = Vec::new();
         for dir in between {
-            rules.levels.push(Level {
-                repository: outer == repository,
-                git: RuleFile::read(root, outer, ".gitignore", &mut noticed),
-                own: None,
-            });
+            let git = RuleFile::read(root, outer, ".gitignore", &mut noticed);
+            rules = rules.deeper(outer, outer == repository, git, None);
             if matches!(rules.git_says(dir, true), Some(Said::LeaveOut(_))) {
-                rules.levels.clear();
-                return rules;
+                return none;
             }
             outer = dir;
         }
@@ -196,19 +220,57 @@ impl Rules {
         rules
     }
 
-    /// Adds the rules of a directory below those entered so far.
-    pub(crate) fn enter(&mut self, dir: &Path, problems: &mut Vec<Problem>) {
-        let level = Level {
-            repository: fs::symlink_metadata(dir.join(GIT)).is_ok(),
-            git: RuleFile::read(&self.root, dir, ".gitignore", problems),
-            own: RuleFile::read(&self.root, dir, ".builderignore", problems),
+    /// Returns the rules inside a directory below, which has what `flags` of an index say.
+    pub(crate) fn enter(&self, dir: &Path, flags: u32, problems: &mut Vec<Problem>) -> Self {
+        let mut read = |flag, name| {
+            let file = || RuleFile::read(&self.root, dir, name, problems);
+            (flags & flag != 0).then(file).flatten()
         };
-        self.levels.push(level);
+        let git = read(HAS_GITIGNORE, ".gitignore");
+        let own = read(HAS_BUILDERIGNORE, ".builderignore");
+        let repository = flags & HAS_GIT != 0 && fs::symlink_metadata(dir.join(GIT)).is_ok();
+        self.deeper(dir, repository, git, own)
     }
 
-    /// Takes back the last [`Rules::enter`].
-    pub(crate) fn leave(&mut self) {
-        self.levels.pop();
+    fn deeper(
+        &self,
+        dir: &Path,
+        repository: bool,
+        git: Option<RuleFile>,
+        own: Option<RuleFile>,
+    ) -> Self {
+        if !repository && git.is_none() && own.is_none() {
+            return self.clone();
+        }
+        let mut hasher = ContentHasher::new(RULES_CONTEXT);
+        hasher.digest(&self.digest);
+        hasher.bytes(dir.as_os_str().as_bytes());
+        hasher.count(usize::from(repository));
+        for file in [&git, &own] {
+            hasher.count(usize::from(file.is_some()));
+            hasher.text(file.as_ref().map_or("", |file| &file.text));
+        }
+        Self {
+            digest: hasher.finish(),
+            level: Some(Arc::new(Level {
+                above: self.level.clone(),
+                repository,
+                git,
+                own,
+            })),
+            root: Arc::clone(&self.root),
+            built_in: Arc::clone(&self.built_in),
+        }
+    }
+
+    /// Returns the digest of everything that decides on the names in the current directory.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The levels that add something, from the innermost one.
+    fn levels(&self) -> impl Iterator<Item = &Level> {
+        std::iter::successors(self.level.as_deref(), |level| level.above.as_deref())
     }
 
     /// Returns what leaves out an entry of the current directory, if anything does.
@@ -216,8 +278,8 @@ impl Rules {
         if path.file_name().is_some_and(|name| name == GIT) {
             return Some(Hidden::BuiltIn(GIT));
         }
-        let own = self.levels.iter().rev();
-        let said = own
+        let said = self
+            .levels()
             .filter_map(|level| level.own.as_ref())
             .find_map(|file| file.says(path, is_dir));
         match said {
@@ -238,7 +300,7 @@ impl Rules {
 
     /// What the `.gitignore` files say.
     fn git_says(&self, path: &Path, is_dir: bool) -> Option<Said<'_>> {
-        for level in self.levels.iter().rev() {
+        for level in self.levels() {
             let file = level.git.as_ref();
             if let Some(said) = file.and_then(|file| file.says(path, is_dir)) {
                 return Some(said);
@@ -251,12 +313,6 @@ impl Rules {
     }
 }
 
-/// What a file that has a pattern for a path says.
-enum Said<'a> {
-    Keep,
-    LeaveOut(Hidden<'a>),
-}
-
 /// What leaves a path out, before anybody asked for its line.
 pub(crate) enum Hidden<'a> {
     BuiltIn(&'static str),
@@ -264,6 +320,11 @@ pub(crate) enum Hidden<'a> {
 }
 
 impl Hidden<'_> {
+    /// Whether it is left out because of what is in it, and not by its name.
+    pub(crate) fn is_by_content(&self) -> bool {
+        matches!(self, Self::BuiltIn(VIRTUALENV))
+    }
+
     /// Looks up the line, for a message.
     fn rule(&self) -> Rule {
         match self {
@@ -275,98 +336,6 @@ impl Hidden<'_> {
             },
         }
     }
-}
-
-/// One ignore file.
-pub(crate) struct RuleFile {
-    /// Its name in messages.
-    shown: String,
-    /// Its text, in which the line of a pattern is looked up when somebody asks.
-    text: String,
-    matcher: Gitignore,
-}
-
-impl RuleFile {
-    /// Reads an ignore file; `None` where there is none, or where it has no pattern.
-    ///
-    /// A line of a `.gitignore` that is no pattern matches nothing, as with git; one of a
-    /// `.builderignore` is a problem. Git does not follow a link in the place of a `.gitignore`
-    /// either.
-    fn read(root: &Path, dir: &Path, name: &str, problems: &mut Vec<Problem>) -> Option<Self> {
-        let path = dir.join(name);
-        let own = name == ".builderignore";
-        let metadata = if own {
-            fs::metadata(&path)
-        } else {
-            fs::symlink_metadata(&path)
-        };
-        if !metadata.is_ok_and(|metadata| metadata.is_file()) {
-            return None;
-        }
-        let shown = path.strip_prefix(root).unwrap_or(&path);
-        let shown = shown.display().to_string();
-        let unreadable = |cause: String| Problem::Unreadable {
-            path: shown.clone(),
-            cause,
-        };
-        let text = match fs::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) => {
-                problems.push(unreadable(error.to_string()));
-                return None;
-            }
-        };
-        let text = text.trim_start_matches('\u{feff}').to_owned();
-        let mut builder = GitignoreBuilder::new(dir);
-        for (index, line) in text.lines().enumerate() {
-            if let Err(error) = builder.add_line(None, trimmed(line))
-                && own
-            {
-                problems.push(Problem::Pattern {
-                    file: shown.clone(),
-                    line: index + 1,
-                    cause: error.to_string(),
-                });
-            }
-        }
-        match builder.build() {
-            Ok(matcher) if matcher.is_empty() => None,
-            Ok(matcher) => Some(Self {
-                shown,
-                text,
-                matcher,
-            }),
-            Err(error) => {
-                problems.push(unreadable(error.to_string()));
-                None
-            }
-        }
-    }
-
-    fn says(&self, path: &Path, is_dir: bool) -> Option<Said<'_>> {
-        match self.matcher.matched(path, is_dir) {
-            Match::None => None,
-            Match::Whitelist(_) => Some(Said::Keep),
-            Match::Ignore(glob) => Some(Said::LeaveOut(Hidden::Line(self, glob))),
-        }
-    }
-
-    /// Returns the last line with a pattern, since of two that match the last decides.
-    fn line_of(&self, pattern: &str) -> usize {
-        let lines = self.text.lines().enumerate();
-        lines
-            .filter(|(_, line)| trimmed(line).trim_end() == pattern.trim_end())
-            .last()
-            .map_or(1, |(index, _)| index + 1)
-    }
-}
-
-/// Drops the spaces at a line's end that do not count: those behind an escaped one, too.
-fn trimmed(line: &str) -> &str {
-    let bare = line.trim_end_matches(' ');
-    let backslashes = bare.len() - bare.trim_end_matches('\\').len();
-    let escaped = backslashes % 2 == 1 && bare.len() < line.len();
-    &line[..bare.len() + usize::from(escaped)]
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ proptest! {
                 Err(SourceError::Problems { .. }) => return None,
                 Err(error) => panic!("{error}"),
             };
-            let on_disk = read_tree(&dest).unwrap();
+            let on_disk = read_copy(&dest, &Shelf::none()).unwrap();
             mirror(&root, &tree, &dest, &on_disk).unwrap();
             Some((tree, read_tree(&dest).unwrap()))
         };

@@ -27,7 +27,7 @@ impl Copy {
     }
 
     pub(super) fn summary(&self) -> String {
-        match self.tree.entries().len() {
+        match self.tree.count() {
             1 => "copy 1 file".to_owned(),
             count => format!("copy {count} files"),
         }

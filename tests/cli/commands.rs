@@ -237,7 +237,7 @@ fn help_and_version_go_to_the_standard_output() {
 
     Without a command, builder applies and does not ask. Its options are then those
     of apply: --build-file, --projects, --docker-host, --cache-dir, --no-cache,
-    --jobs, --json, --json-into, --verbose.
+    --no-index, --jobs, --json, --json-into, --verbose.
 
     Exit status: 0 done or nothing to do, 1 a step failed, 2 there are changes (plan
     --detailed-exitcode), 3 wrong configuration or command line, 4 no engine, 5 a

@@ -150,6 +150,7 @@ impl Sandbox {
             caches: CacheChoice {
                 folder: None,
                 off: true,
+                without_index: false,
             },
         };
         sandbox.write(world);
@@ -162,6 +163,7 @@ impl Sandbox {
         sandbox.caches = CacheChoice {
             folder: Some(sandbox.at("cache")),
             off: false,
+            without_index: false,
         };
         sandbox
     }

@@ -84,6 +84,9 @@ pub(in crate::cli) struct CacheArgs {
     /// Neither restore from caches nor keep anything there
     #[arg(long, env = "BUILDER_NO_CACHE", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
     pub no_cache: bool,
+    /// Read every file, also those whose times, size and inode are what they were
+    #[arg(long, env = "BUILDER_NO_INDEX", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
+    pub no_index: bool,
 }
 
 impl CacheArgs {
@@ -92,6 +95,7 @@ impl CacheArgs {
         CacheChoice {
             folder: self.cache_dir,
             off: self.no_cache,
+            without_index: self.no_index,
         }
     }
 }

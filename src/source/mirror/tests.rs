@@ -1,7 +1,7 @@
 //! Copies, what befalls them, and what befalls their source.
 
 use super::*;
-use crate::source::{read_tree, scan};
+use crate::source::{Shelf, read_copy, read_tree, scan};
 
 struct Pair {
     _dir: tempfile::TempDir,
@@ -28,7 +28,7 @@ fn pair() -> Pair {
 
 impl Pair {
     fn mirror(&self, tree: &Tree) -> Result<MirrorOutcome, SourceError> {
-        let on_disk = read_tree(&self.dest).unwrap();
+        let on_disk = read_copy(&self.dest, &Shelf::none()).unwrap();
         mirror(&self.root, tree, &self.dest, &on_disk)
     }
 
