@@ -129,9 +129,16 @@ fn three_runners(
     let engine = FreshEngine::start();
     let a = Runner::comes_up(flavours, config, shared);
     let first = a.apply();
-    assert_eq!(first.restored, set([]), "{first:?}");
+    // Nothing is in the cache; what one flavour made is shared with another of equal keys.
+    let shares = |step: &String| {
+        let part = step.split_once('.').map(|(_, part)| part);
+        let same =
+            |ran: &&String| part.is_some() && ran.split_once('.').map(|(_, part)| part) == part;
+        first.ran.iter().any(|ran| same(&ran))
+    };
+    assert!(first.restored.iter().all(shares), "{first:?}");
     assert_eq!(first.warnings, Vec::<String>::new());
-    let all = first.ran.clone();
+    let all = &first.ran | &first.restored;
     assert!(all.len() > 5, "{all:?}");
 
     let b = Runner::comes_up(flavours, config, shared).on(&engine);
@@ -204,9 +211,9 @@ fn runners_with_empty_disks_share_what_one_built_through_a_registry() {
     let server = Server::registry("");
     let config = "wheels:\n  package: none\n  base_image: base-cpython-debian12\n\
                   deb:\n  base_image: base-cpython-debian12\n";
+    // The wheel of the other flavour is the same one.
     let steps = [
         "source",
-        "wheels.wheel",
         "deb.wheel",
         "deb.application",
         "deb.package",
