@@ -74,6 +74,23 @@ except OSError:
     pass
 libc, libc_version = platform.libc_ver()
 import pip
+
+# What pip takes, the best first: most wheels' tags are an interpreter and an ABI on each of the same
+# platforms in the same order.
+try:
+    from pip._vendor.packaging.tags import sys_tags
+    platforms, groups, last = [], [], None
+    for tag in sys_tags():
+        if (tag.interpreter, tag.abi) != last:
+            last = (tag.interpreter, tag.abi)
+            groups.append([tag.interpreter, tag.abi, []])
+        groups[-1][2].append(tag.platform)
+    for group in groups:
+        if group[2] not in platforms:
+            platforms.append(group[2])
+        group[2] = platforms.index(group[2])
+except ImportError:
+    platforms, groups = [], []
 facts = {
     "python": ".".join(str(part) for part in sys.version_info[:3]),
     "implementation": sys.implementation.name,
@@ -85,6 +102,7 @@ facts = {
     "distribution_version": release.get("VERSION_ID", ""),
     "architecture": platform.machine(),
     "libc": (libc + " " + libc_version).strip() or "musl",
+    "tags": {"platforms": platforms, "groups": groups},
 }
 with open("/build/out/facts.json", "w", encoding="utf-8") as out:
     json.dump(facts, out, indent=2, sort_keys=True)

@@ -1,7 +1,11 @@
 //! What a probe found out about a base image.
 
+mod tags;
+
 use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder};
 use serde::{Deserialize, Serialize};
+
+pub use tags::{Ranks, Tags};
 
 /// Facts about a base image, as the probe writes them to `facts.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +30,9 @@ pub struct Facts {
     pub architecture: String,
     /// The C library with its version: `glibc 2.36`.
     pub libc: String,
+    /// The wheels that its pip takes.
+    #[serde(default)]
+    pub tags: Tags,
 }
 
 impl Facts {
@@ -99,6 +106,7 @@ mod tests {
             distribution_version: String::new(),
             architecture: "x86_64".to_owned(),
             libc: String::new(),
+            tags: Tags::default(),
         };
         let own: pep508_rs::MarkerTree = facts("3.11.2", "cpython").as_marker().parse().unwrap();
         let check = |python: &str, implementation: &str, expected: bool| {

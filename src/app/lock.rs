@@ -7,8 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,7 +24,7 @@ use crate::config::build::Build;
 use crate::engine::Engine;
 use crate::exec::{self, Host, Resolution};
 use crate::facts::Facts;
-use crate::lock::{self, Layout, Lock, Pins, Resolved, layout};
+use crate::lock::{Layout, Lock, Pins, Resolved, layout};
 use crate::manifest::Manifest;
 use crate::step::wheel::WheelRun;
 use crate::step::{Address, Facet, Input, Kind, Part};
@@ -200,10 +198,10 @@ pub async fn lock(
     let layout = layout(
         &resolved,
         resolved.len() == lockable,
-        &files(&folder, &builds),
+        &locks::files(&folder, &builds),
     );
     for (name, text) in &layout.write {
-        write(&folder, name, text)?;
+        locks::write(&folder, name, text)?;
     }
     for name in &layout.remove {
         let path = folder.join(name);
@@ -279,7 +277,7 @@ fn prepare(
             help: format!("builder apply --replace {flavour} makes it anew"),
         });
     };
-    let before = served(folder, flavour);
+    let before = locks::served(folder, flavour);
     let versions = match (upgrade, &before) {
         (Upgrade::Everything, _) => Pins::new(),
         (_, Some((_, lock))) => lock.versions(&facts),
@@ -296,18 +294,6 @@ fn prepare(
         before,
         versions,
     })
-}
-
-/// The lock that serves a flavour. One that cannot be read is none: it is about to be written anew.
-fn served(folder: &Path, flavour: &str) -> Option<(String, Lock)> {
-    [lock::file_of(flavour), lock::FILE.to_owned()]
-        .into_iter()
-        .find(|name| folder.join(name).exists())
-        .and_then(|name| {
-            let text = fs::read_to_string(folder.join(&name)).ok()?;
-            let lock = Lock::parse(&name, &text).ok()?;
-            Some((name, lock))
-        })
 }
 
 /// The versions of the last build, from which the first lock starts.
@@ -368,33 +354,7 @@ fn host(
         run,
         // A resolution asks what the index has now.
         caches: None,
-    })
-}
-
-/// Lists the lock files that there are.
-fn files(folder: &Path, builds: &[Build]) -> Vec<String> {
-    let own = builds
-        .iter()
-        .map(|build| lock::file_of(build.flavour.as_str()));
-    own.chain([lock::FILE.to_owned()])
-        .filter(|name| folder.join(name).exists())
-        .collect()
-}
-
-/// Writes a file whole: a reader sees the old one or the new one.
-fn write(folder: &Path, name: &str, text: &str) -> Result<(), AppError> {
-    let path = folder.join(name);
-    let attempt = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file()
-            .set_permissions(fs::Permissions::from_mode(0o644))?;
-        file.as_file().sync_all()?;
-        file.persist(&path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    attempt().map_err(|cause| AppError::Unwritable {
-        path: path.clone(),
-        cause,
+        // One is resolved after the other.
+        bounds: exec::Bounds::new(1),
     })
 }

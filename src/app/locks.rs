@@ -1,9 +1,10 @@
-//! The lock files beside the project's file: read for a plan, and warned about.
+//! The lock files beside the project's file: read for a plan, warned about, and written.
 #![expect(clippy::disallowed_methods, reason = "lock files are on disk")]
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -194,4 +195,44 @@ fn stated(root: &Path, build: &Build) -> Option<Vec<String>> {
     }
     // The project's own extras are followed by what is read from its wheel.
     Some(pip_requirements(name, &lines, &[]))
+}
+
+/// The lock that serves a flavour. One that cannot be read is none: it is about to be written anew.
+pub(super) fn served(folder: &Path, flavour: &str) -> Option<(String, Lock)> {
+    [lock::file_of(flavour), lock::FILE.to_owned()]
+        .into_iter()
+        .find(|name| folder.join(name).exists())
+        .and_then(|name| {
+            let text = fs::read_to_string(folder.join(&name)).ok()?;
+            let lock = Lock::parse(&name, &text).ok()?;
+            Some((name, lock))
+        })
+}
+
+/// Lists the lock files that there are.
+pub(super) fn files(folder: &Path, builds: &[Build]) -> Vec<String> {
+    let own = builds
+        .iter()
+        .map(|build| lock::file_of(build.flavour.as_str()));
+    own.chain([lock::FILE.to_owned()])
+        .filter(|name| folder.join(name).exists())
+        .collect()
+}
+
+/// Writes a file whole: a reader sees the old one or the new one.
+pub(super) fn write(folder: &Path, name: &str, text: &str) -> Result<(), AppError> {
+    let path = folder.join(name);
+    let attempt = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.as_file().sync_all()?;
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    attempt().map_err(|cause| AppError::Unwritable {
+        path: path.clone(),
+        cause,
+    })
 }

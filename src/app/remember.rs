@@ -45,13 +45,14 @@ pub fn cache(
     match task {
         CacheTask::Status => {
             let status = local.status()?;
-            let bytes = status.entries.1 + status.blobs.1;
+            let bytes = status.entries.1 + status.blobs.1 + status.downloads.1;
             let _ = writeln!(
                 text,
-                "{}: {} entries, {} blobs, {}",
+                "{}: {} entries, {} blobs, {} downloads, {}",
                 folder.display(),
                 status.entries.0,
                 status.blobs.0,
+                status.downloads.0,
                 size(bytes)
             );
             for (kind, (count, bytes)) in &status.kinds {
@@ -73,8 +74,9 @@ pub fn cache(
             }
             let _ = writeln!(
                 text,
-                "{} entries taken away, {} freed, {} left",
+                "{} entries and {} downloads taken away, {} freed, {} left",
                 collected.entries.len(),
+                collected.downloads,
                 size(collected.bytes),
                 size(collected.left)
             );

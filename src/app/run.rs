@@ -246,6 +246,7 @@ impl Work {
             proxies,
             secrets,
             caches,
+            bounds: exec::Bounds::new(jobs),
         };
         let engine = Arc::clone(&host.engine);
         let workspace = host.workspace.clone();
@@ -298,10 +299,11 @@ fn tend(caches: &Caches) -> Option<String> {
         return None;
     }
     match local.collect(Limits::default(), now) {
-        Ok(collected) if collected.entries.is_empty() => None,
+        Ok(collected) if collected.entries.is_empty() && collected.downloads == 0 => None,
         Ok(collected) => Some(format!(
-            "{} entries of the local cache were taken away, as `builder cache gc` does: {} are left",
+            "{} entries and {} downloads of the local cache were taken away, as `builder cache gc` does: {} are left",
             collected.entries.len(),
+            collected.downloads,
             size(collected.left)
         )),
         Err(error) => Some(format!("the local cache could not be collected: {error}")),

@@ -314,6 +314,13 @@ impl Caches {
     /// Stores an entry whose blobs are in the local cache: there, and in the shared one.
     pub async fn store(&self, entry: &Entry) -> Result<(), CacheError> {
         self.local.add(entry)?;
+        // Who was told before that it is not there may ask again.
+        let found = Found {
+            entry: Arc::new(entry.clone()),
+            from: LOCAL.to_owned(),
+            remote: false,
+        };
+        self.known().answers.insert(entry.key, Some(found));
         self.share(entry).await;
         Ok(())
     }

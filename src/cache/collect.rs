@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::cache::CacheError;
+use crate::cache::downloads::FileHash;
 use crate::cache::local::{Local, Look, failed, seconds};
 use crate::entry::Entry;
 use crate::step::Key;
@@ -31,6 +32,8 @@ pub struct Status {
     pub entries: (usize, u64),
     /// How many blobs there are, and how many bytes they have.
     pub blobs: (usize, u64),
+    /// How many downloads there are, and how many bytes they have.
+    pub downloads: (usize, u64),
     /// By kind of step: how many entries there are, and how many bytes they need, counting a blob
     /// once for each entry that needs it.
     pub kinds: BTreeMap<String, (usize, u64)>,
@@ -62,6 +65,8 @@ pub struct Collected {
     /// The entries, the least recently used first: their keys, their steps, and how many seconds ago
     /// each was of use.
     pub entries: Vec<(Key, String, u64)>,
+    /// How many downloads.
+    pub downloads: usize,
     /// How many bytes are free now that were not.
     pub bytes: u64,
     /// How many bytes are left.
@@ -75,6 +80,13 @@ pub struct Verified {
     pub good: usize,
     /// What does not hold and is removed, in words.
     pub bad: Vec<String>,
+}
+
+/// What is kept until it is of no use: an entry, or a file of an index.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    Entry(Key),
+    Download(FileHash),
 }
 
 impl Local {
@@ -96,20 +108,27 @@ impl Local {
             status.blobs.0 += 1;
             status.blobs.1 += metadata.len();
         }
+        for (_, metadata) in self.downloads()? {
+            status.downloads.0 += 1;
+            status.downloads.1 += metadata.len();
+        }
         Ok(status)
     }
 
     /// Takes away what is too old, and then what was least recently of use, until the rest fits.
     pub fn collect(&self, limits: Limits, now: SystemTime) -> Result<Collected, CacheError> {
         let _alone = self.alone()?;
-        let mut entries: Vec<_> = self
-            .keys()?
-            .into_iter()
-            .map(|(key, metadata)| {
-                let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                (used, key, metadata.len())
-            })
-            .collect();
+        let kept = |metadata: &fs::Metadata| {
+            let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            (used, metadata.len())
+        };
+        let mut entries = Vec::new();
+        for (key, metadata) in self.keys()? {
+            entries.push((kept(&metadata), Kept::Entry(key)));
+        }
+        for (hash, metadata) in self.downloads()? {
+            entries.push((kept(&metadata), Kept::Download(hash)));
+        }
         entries.sort();
         let mut blobs = BTreeMap::new();
         for (digest, metadata) in self.blobs()? {
@@ -118,15 +137,17 @@ impl Local {
         let read = |key: &Key| Entry::parse(&fs::read(self.entry_path(key)).ok()?, key).ok();
         let mut needed: BTreeMap<_, usize> = BTreeMap::new();
         let mut known = BTreeMap::new();
-        for (_, key, _) in &entries {
-            if let Some(entry) = read(key) {
+        for (_, kept) in &entries {
+            if let Kept::Entry(key) = kept
+                && let Some(entry) = read(key)
+            {
                 for digest in entry.all_blobs() {
                     *needed.entry(digest).or_default() += 1;
                 }
                 known.insert(*key, entry);
             }
         }
-        let documents: u64 = entries.iter().map(|(_, _, size)| size).sum();
+        let documents: u64 = entries.iter().map(|((_, size), _)| size).sum();
         let mut size = documents + blobs.values().map(fs::Metadata::len).sum::<u64>();
         let before = size;
         let mut collected = Collected::default();
@@ -146,11 +167,20 @@ impl Local {
             self.drop_blob(&digest);
             size -= bytes;
         }
-        for (used, key, bytes) in entries {
+        for ((used, bytes), kept) in entries {
             let age = now.duration_since(used).unwrap_or_default();
             if age <= limits.age && size <= limits.size {
                 continue;
             }
+            let key = match kept {
+                Kept::Entry(key) => key,
+                Kept::Download(hash) => {
+                    self.drop_download(&hash);
+                    size -= bytes;
+                    collected.downloads += 1;
+                    continue;
+                }
+            };
             self.remove_entry(&key)?;
             size -= bytes;
             let entry = known.get(&key);
@@ -219,6 +249,13 @@ impl Local {
                 verified
                     .bad
                     .push(format!("blob {}: its bytes changed", digest.short()));
+            }
+        }
+        for (hash, _) in self.downloads()? {
+            if !self.check_download(&hash)? {
+                verified
+                    .bad
+                    .push(format!("download {hash}: its bytes changed"));
             }
         }
         for (key, _) in self.keys()? {

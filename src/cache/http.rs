@@ -1,4 +1,4 @@
-//! HTTP as shared caches need it: deadlines by progress, bounded retries, bodies from and to files.
+//! HTTP as shared caches and downloads need it: deadlines by progress, bounded retries, bodies from and to files.
 
 mod body;
 mod problem;
@@ -150,6 +150,8 @@ type Connector = HttpsConnector<HttpConnector>;
 pub(super) struct Http {
     patience: Patience,
     authorities: Vec<PathBuf>,
+    /// Further authorities, in PEM form.
+    bundle: Vec<u8>,
     /// Made at the first request: reading the system's authorities takes a while.
     client: OnceLock<Client<Connector, Body>>,
 }
@@ -160,8 +162,15 @@ impl Http {
         Self {
             patience,
             authorities,
+            bundle: Vec::new(),
             client: OnceLock::new(),
         }
+    }
+
+    /// Trusts the authorities of a bundle too.
+    pub fn trusting(mut self, bundle: &[u8]) -> Self {
+        self.bundle = bundle.to_vec();
+        self
     }
 
     fn client(&self) -> &Client<Connector, Body> {
@@ -176,7 +185,7 @@ impl Http {
             connector.set_nodelay(true);
             connector.enforce_http(false);
             let connector = hyper_rustls::HttpsConnectorBuilder::new()
-                .with_tls_config(tls::config(&self.authorities))
+                .with_tls_config(tls::config(&self.authorities, &self.bundle))
                 .https_or_http()
                 .enable_http1()
                 .wrap_connector(connector);

@@ -4,6 +4,7 @@
 //! CACHEDIR.TAG
 //! v1/entries/ab/<key>      an entry's document; its time is when it was last of use
 //! v1/blobs/cd/<digest>     the bytes of a file or a layer
+//! v1/downloads/ef/<hash>    a file of an index
 //! v1/layers/<diff id>      the blob that a layer is kept as
 //! v1/evicted/<key>         when an entry was taken away
 //! v1/staging/              what is being written
@@ -330,7 +331,7 @@ fn digest_of(file: &mut impl Read) -> io::Result<Digest> {
 }
 
 /// Lists the files below a folder whose names are keys or digests, with what is known of each.
-fn named_below<T: FromStr>(folder: &Path) -> Result<Vec<(T, fs::Metadata)>, CacheError> {
+pub(super) fn named_below<T: FromStr>(folder: &Path) -> Result<Vec<(T, fs::Metadata)>, CacheError> {
     let named = files_below(folder)?
         .into_iter()
         .filter_map(|(path, metadata)| {

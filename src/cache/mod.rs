@@ -7,7 +7,9 @@ mod blob;
 mod caches;
 mod collect;
 mod compare;
+mod downloads;
 mod error;
+mod fetch;
 mod http;
 mod image;
 mod local;
@@ -28,6 +30,7 @@ pub use blob::BlobWriter;
 pub use caches::{Caches, Found, LOCAL, Shared};
 pub use collect::{Collected, Limits, Status, Verified};
 pub use error::CacheError;
+pub use fetch::{Came, Fetcher, Flights, NotFetched};
 pub(crate) use image::take_apart;
 pub use local::{Local, Look};
 

@@ -15,14 +15,15 @@ mod containers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
 
-use self::containers::{dependencies, installed, locked, project, report, resolved};
+pub use self::containers::file_of_index;
+use self::containers::{built, dependencies, installed, named, project, report, resolved, unpack};
 use crate::digest::{ContentHasher, Digest};
 use crate::engine::{
     ArchiveReader, BuildImage, Call, Engine, EngineError, ImageInfo, Platform, RunContainer,
@@ -50,6 +51,12 @@ pub struct State {
     pub fail_at: Option<usize>,
     /// The newest version of each distribution; `1` of those that are not here.
     pub newest: BTreeMap<String, String>,
+    /// The address of the index; without one its files are in the containers alone.
+    pub index: Option<String>,
+    /// The distributions that the index has no wheels of.
+    pub sources: BTreeSet<String>,
+    /// Those of them that cannot be compiled.
+    pub broken: BTreeSet<String>,
     /// Steps whose command ends with this status.
     pub statuses: BTreeMap<String, i64>,
 }
@@ -140,11 +147,23 @@ impl FakeEngine {
             installed(settings, &files)
         } else if files.contains_key("build/check.json") {
             BTreeMap::new()
-        } else if command.contains("--report") {
-            let found = resolved(&files, &command, &self.state().newest);
-            BTreeMap::from([("report.json".to_owned(), report(&found))])
-        } else if let Some(lock) = files.get("build/pip/lock.json") {
-            dependencies(&locked(lock))
+        } else if command.contains("--report") || files.contains_key("build/pip/resolve.json") {
+            let state = self.state();
+            let found = resolved(&files, &command, &state.newest);
+            let index = state.index.as_deref().unwrap_or("file:///index");
+            let report = report(&found, index, &state.sources);
+            BTreeMap::from([("report.json".to_owned(), report)])
+        } else if let Some(list) = files.get("build/pip/rest.txt") {
+            dependencies(&named(list))
+        } else if let Some(version) = built(&files) {
+            if self.state().broken.contains(&version.0) {
+                (call.log)("the test wants it so");
+                return Ok(RunOutcome {
+                    status: 1,
+                    out_of_memory: false,
+                });
+            }
+            dependencies(&[version])
         } else if files.contains_key("build/pip/metadata.txt") {
             dependencies(&resolved(&files, &command, &self.state().newest))
         } else {
@@ -176,35 +195,13 @@ const FACTS: &str = r#"{
   "interpreter_package": "python3.11-minimal",
   "libc": "glibc 2.36",
   "pip": "23.0.1",
-  "python": "3.11.2"
+  "python": "3.11.2",
+  "tags": {"platforms": [["any"]], "groups": [["py3", "none", 0]]}
 }
 "#;
 
 fn image_id(digest: &Digest) -> String {
     format!("sha256:{digest}")
-}
-
-fn unpack(uploads: Vec<TarWriter>) -> Result<Files, EngineError> {
-    let failed = |error: std::io::Error| EngineError::Files {
-        verb: "read the upload".to_owned(),
-        cause: error.to_string(),
-    };
-    let mut files = Files::new();
-    for upload in uploads {
-        let mut bytes = Vec::new();
-        upload(&mut bytes).map_err(failed)?;
-        let mut archive = tar::Archive::new(Cursor::new(bytes));
-        for entry in archive.entries().map_err(failed)? {
-            let mut entry = entry.map_err(failed)?;
-            let name = entry.path().map_err(failed)?.to_string_lossy().into_owned();
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).map_err(failed)?;
-            if entry.header().entry_type().is_file() {
-                files.insert(name, bytes);
-            }
-        }
-    }
-    Ok(files)
 }
 
 impl Engine for FakeEngine {

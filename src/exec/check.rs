@@ -102,7 +102,7 @@ async fn prepared_image(
         labels: host.labels(&job.step.address),
         args,
     };
-    let built = host.engine.build_image(request, &job.call()).await?;
+    let built = host.build_image(request, &job.call()).await?;
     Ok(BuiltImage { id: built.id, name })
 }
 
@@ -192,7 +192,7 @@ async fn run_program(
         network: false,
     };
     let (call, broken) = broken_lines(job);
-    let outcome = host.engine.run(request, &call).await?;
+    let outcome = host.run_container(request, &call).await?;
     match contract(outcome, &broken, "python /build/check.py", |problems| {
         StepError::Check { problems }
     }) {

@@ -42,7 +42,7 @@ pub(super) async fn run(host: &Arc<Host>, job: &Job, image: &Image) -> Result<Pr
         labels: host.labels(&job.step.address),
         args,
     };
-    let built = host.engine.build_image(request, &job.call()).await?;
+    let built = host.build_image(request, &job.call()).await?;
     Ok(Produced {
         image: Some(BuiltImage { id: built.id, name }),
         facets: BTreeMap::new(),

@@ -8,6 +8,7 @@
 
 mod check;
 mod copy;
+mod error;
 mod image;
 mod knowledge;
 mod locking;
@@ -27,18 +28,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use miette::Diagnostic;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::archive::ArchiveError;
-use crate::cache::{CacheError, Caches};
-use crate::engine::{Call, Engine, EngineError, LogSink, RunOutcome, Secret};
+use crate::cache::{Caches, Flights};
+use crate::engine::{
+    BuildImage, Call, Engine, EngineError, ImageInfo, LogSink, RunContainer, RunOutcome, Secret,
+};
 use crate::manifest::Outputs;
-use crate::source::SourceError;
 use crate::step::{Address, Input, Kind, Step};
 use crate::tree::RelPath;
-use crate::workspace::{SOURCE, Workspace, WorkspaceError};
+use crate::workspace::{SOURCE, Workspace};
 
+pub use error::StepError;
 pub use locking::resolve_all;
 pub use probe::known_facts;
 pub(crate) use produced::Produced;
@@ -65,6 +67,43 @@ pub struct Host {
     pub secrets: BTreeMap<String, Secret>,
     /// What earlier runs left, here and elsewhere; `None` to do without.
     pub caches: Option<Arc<Caches>>,
+    /// The containers that may run at once, and what is under way.
+    pub bounds: Bounds,
+}
+
+/// What bounds the work of a run, over all of its steps.
+pub struct Bounds {
+    /// The containers and image builds that there may be at once.
+    containers: Semaphore,
+    /// The files that are fetched at once.
+    fetches: Semaphore,
+    /// What is being fetched or compiled, so that two steps do it once.
+    flights: Flights,
+}
+
+/// How many files are fetched at once.
+const FETCHES: usize = 12;
+
+impl Bounds {
+    /// Bounds the containers; at least 1.
+    pub fn new(jobs: usize) -> Self {
+        Self {
+            containers: Semaphore::new(jobs.max(1)),
+            fetches: Semaphore::new(FETCHES),
+            flights: Flights::default(),
+        }
+    }
+}
+
+async fn room<'a>(
+    bound: &'a Semaphore,
+    call: &Call,
+) -> Result<tokio::sync::SemaphorePermit<'a>, EngineError> {
+    tokio::select! {
+        biased;
+        () = call.cancel.cancelled() => Err(EngineError::Interrupted),
+        room = bound.acquire() => Ok(room.expect("nobody closes it")),
+    }
 }
 
 /// The label that names the workspace a container or image belongs to.
@@ -95,6 +134,29 @@ impl Host {
     /// Tells whether an image's name is one of this workspace.
     fn named(&self, name: &str) -> bool {
         name.ends_with(&self.suffix())
+    }
+
+    /// Runs a container once there is room for it.
+    ///
+    /// Room is held for as long as a container runs and for nothing else, so that a step which has
+    /// several of them cannot wait for itself.
+    async fn run_container(
+        &self,
+        request: RunContainer,
+        call: &Call,
+    ) -> Result<RunOutcome, EngineError> {
+        let _room = room(&self.bounds.containers, call).await?;
+        self.engine.run(request, call).await
+    }
+
+    /// Builds an image once there is room for it.
+    async fn build_image(
+        &self,
+        request: BuildImage,
+        call: &Call,
+    ) -> Result<ImageInfo, EngineError> {
+        let _room = room(&self.bounds.containers, call).await?;
+        self.engine.build_image(request, call).await
     }
 
     fn suffix(&self) -> String {
@@ -142,136 +204,6 @@ impl Job {
             log: Arc::clone(&self.log),
             cancel: self.cancel.clone(),
         }
-    }
-}
-
-/// Why a step failed.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum StepError {
-    /// The engine could not do it.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Engine(#[from] EngineError),
-    /// The source could not be copied.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Source(#[from] SourceError),
-    /// The workspace could not be written.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Workspace(#[from] WorkspaceError),
-    /// What was to come from a cache, or to go into it.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Cache(#[from] CacheError),
-    /// What came out of a container was refused.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Archive(#[from] ArchiveError),
-    /// A command ended with another status than 0.
-    #[error("`{command}` ended with status {status}{}", if *out_of_memory { ": the machine ran out of memory" } else { "" })]
-    #[diagnostic(code(builder::step::command))]
-    Command {
-        /// The command as a shell would take it.
-        command: String,
-        /// Its status.
-        status: i64,
-        /// Whether the kernel ended it for want of memory.
-        out_of_memory: bool,
-    },
-    /// The base image breaks its contract.
-    #[error("the base image {image} breaks {}: {}", if promises.len() == 1 { "a promise" } else { "promises" }, promises.join("; "))]
-    #[diagnostic(
-        code(builder::step::base),
-        help(
-            "a base image promises that `python` runs Python, that `pip` installs onto PATH, and that `$PKG_INSTALL a b` installs distribution packages; docker/README.md has examples"
-        )
-    )]
-    Promises {
-        /// The image's name.
-        image: String,
-        /// What is broken.
-        promises: Vec<String>,
-    },
-    /// The base image is not what it was when the plan was made.
-    #[error("the base image {image} was {planned} when the plan was made and is {found} now")]
-    #[diagnostic(code(builder::step::moved), help("plan again"))]
-    Moved {
-        /// The image's name.
-        image: String,
-        /// The id in the plan.
-        planned: String,
-        /// The id found now.
-        found: String,
-    },
-    /// What was installed is not fit for a package or an image.
-    #[error("the virtual environment is not fit for use: {}", problems.join("; "))]
-    #[diagnostic(
-        code(builder::step::venv),
-        help(
-            "a build path in a file comes from the project's or a dependency's build; an interpreter that no package owns from the base image"
-        )
-    )]
-    Unfit {
-        /// What is wrong, one sentence each.
-        problems: Vec<String>,
-    },
-    /// The check found something.
-    #[error("the check failed: {}", problems.join("; "))]
-    #[diagnostic(
-        code(builder::step::check),
-        help(
-            "what was made is in its place and unchecked; the log has each command with what it said"
-        )
-    )]
-    Check {
-        /// What failed, one sentence each.
-        problems: Vec<String>,
-    },
-    /// The package could not be written.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Package(#[from] crate::package::PackageError),
-    /// The runtime image's settings do not fit the project.
-    #[error("{what}")]
-    #[diagnostic(code(builder::step::image))]
-    Image {
-        /// What is wrong.
-        what: String,
-        /// What to do.
-        #[help]
-        help: String,
-    },
-    /// The lock does not fit.
-    #[error("{what}")]
-    #[diagnostic(code(builder::step::lock))]
-    Lock {
-        /// What does not fit.
-        what: String,
-        /// What to do.
-        #[help]
-        help: String,
-    },
-    /// What the run left in its wheelhouse is not what it should be.
-    #[error("{what}")]
-    #[diagnostic(code(builder::step::wheelhouse))]
-    Wheelhouse {
-        /// What is wrong with it.
-        what: String,
-        /// What to do.
-        #[help]
-        help: String,
-    },
-    /// A panic: a bug of `builder`.
-    #[error("builder met a bug of its own: {0}")]
-    #[diagnostic(code(builder::bug))]
-    Bug(String),
-}
-
-impl StepError {
-    /// Tells whether the step was stopped, and did not fail by itself.
-    pub fn is_interrupted(&self) -> bool {
-        matches!(self, Self::Engine(EngineError::Interrupted))
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn run(host: &Arc<Host>, job: &Job, probe: &Probe) -> Result<Pr
         network: false,
     };
     let (call, broken) = broken_lines(job);
-    let outcome = host.engine.run(request, &call).await?;
+    let outcome = host.run_container(request, &call).await?;
     contract(outcome, &broken, "sh /build/probe.sh", |promises| {
         StepError::Promises {
             image: name.to_owned(),

@@ -153,7 +153,7 @@ pub(super) async fn image(
         labels,
         args,
     };
-    let built = host.engine.build_image(request, &job.call()).await?;
+    let built = host.build_image(request, &job.call()).await?;
     for tag in &step.tags {
         host.engine.tag_image(&built.id, tag.as_str()).await?;
         (job.log)(&format!("tagged {tag}"));

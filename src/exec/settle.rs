@@ -92,7 +92,7 @@ pub(super) fn settle(
         && outputs != Outputs::default()
         && before.files == outputs.files
         && before.mirror == outputs.mirror
-        && before.facets == outputs.facets
+        && left(&before) == left(&outputs)
         && before.image.is_some() == outputs.image.is_some()
         && (outputs.image.is_none()
             || before.image.as_ref().map(|image| &image.id)
@@ -109,6 +109,14 @@ pub(super) fn settle(
     };
     journal.add(Line::Done(Box::new(record.clone())))?;
     Ok((record, same))
+}
+
+/// What a step left, without the keys that its parts were made under.
+fn left(outputs: &Outputs) -> BTreeMap<&Facet, &Input> {
+    let facets = outputs.facets.iter();
+    facets
+        .filter(|(facet, _)| **facet != Facet::Compiled)
+        .collect()
 }
 
 /// Says which distributions came out in other versions than the last time, if any did.

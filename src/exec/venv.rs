@@ -82,7 +82,7 @@ pub(super) async fn run(host: &Arc<Host>, job: &Job, venv: &Venv) -> Result<Prod
         network: false,
     };
     let (call, broken) = broken_lines(job);
-    let outcome = host.engine.run(request, &call).await?;
+    let outcome = host.run_container(request, &call).await?;
     contract(outcome, &broken, "python /build/venv.py", |problems| {
         StepError::Unfit { problems }
     })?;

@@ -2,7 +2,9 @@
 
 mod command;
 mod dependencies;
+mod listing;
 mod resolve;
+mod units;
 mod wheelhouse;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +17,7 @@ use crate::engine::{Call, Download, RunContainer, RunOutcome, Secret, TarWriter}
 use crate::exec::knowledge;
 use crate::exec::{CA_PATH, Host, Job, Produced, StepError, ca_variables};
 use crate::step::wheel::{PREPARE_SCRIPT, WheelRun, Work};
-use crate::step::{Address, Input};
+use crate::step::{Address, Facet, Input};
 use crate::wheel::pip_requirements;
 
 use command::Pip;
@@ -62,16 +64,23 @@ pub(super) async fn run(
                 wheel,
                 pip: &pip,
                 facts: &facts,
+                project: &project,
                 lines: &lines,
+                files: &files,
             };
-            let staging = match lock {
-                Some(lock) => run.locked(lock, &project, files).await?,
-                None => run.resolving(*anew, files).await?,
+            let made = match lock {
+                Some(lock) => run.locked(lock).await?,
+                None => run.resolving(*anew).await?,
             };
-            let mut wheelhouse = Wheelhouse::read(&staging, &job.log)?;
+            let mut wheelhouse = Wheelhouse::read(&made.folder, &job.log)?;
             // A dependency that requires the project back brings it from the index.
             wheelhouse.leave_out(&project, &job.log);
-            return wheelhouse.produced(flavour, address, None);
+            let mut produced = wheelhouse.produced(flavour, address, None)?;
+            if !made.compiled.is_empty() {
+                let compiled = Input::Map(made.compiled);
+                produced.facets.insert(Facet::Compiled, compiled);
+            }
+            return Ok(produced);
         }
         Work::Buildscript { script, .. } => {
             executable.insert(script.clone());
@@ -184,7 +193,7 @@ impl Container<'_> {
             }],
             network: true,
         };
-        Ok(host.engine.run(request, call).await?)
+        Ok(host.run_container(request, call).await?)
     }
 }
 

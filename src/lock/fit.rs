@@ -145,7 +145,7 @@ pub fn unsatisfied<'a>(
     lines.iter().filter(open).map(String::as_str).collect()
 }
 
-fn fits(requirement: &Requirement<VerbatimUrl>, version: &str) -> bool {
+pub(super) fn fits(requirement: &Requirement<VerbatimUrl>, version: &str) -> bool {
     match &requirement.version_or_url {
         Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
             Version::from_str(version).is_ok_and(|version| specifiers.contains(&version))

@@ -4,6 +4,8 @@
 //! alone. What this page of the standard has beyond files of an index (version control, directories,
 //! archives, markers over extras and groups) is refused with its place, and never passed over.
 
+mod choose;
+mod complete;
 mod content;
 mod error;
 mod fit;
@@ -18,6 +20,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use choose::{Chosen, Formats};
+pub use complete::{Stated, incomplete};
 pub use error::LockError;
 pub use fit::{Misfit, kept, unsatisfied};
 pub use found::{Found, FoundError};
@@ -66,14 +70,14 @@ pub struct Package {
 }
 
 /// A file of a package.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
     /// Its name.
     pub name: String,
     /// Its address.
     pub url: String,
     /// Its size in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// Its digests in hexadecimal digits, by algorithm.
     pub hashes: BTreeMap<String, String>,

@@ -73,6 +73,7 @@ fn facts(python: &str) -> Facts {
         distribution_version: "12".to_owned(),
         architecture: "x86_64".to_owned(),
         libc: String::new(),
+        tags: crate::facts::Tags::default(),
     }
 }
 

@@ -145,6 +145,8 @@ pub enum Facet {
     DependencyWheels,
     /// Each wheel with its version, its file name and its SHA-256.
     Versions,
+    /// The wheels that were compiled here: the key of each, and its file name.
+    Compiled,
     /// An archive of what a stage of the virtual environment installed.
     Content,
     /// What is known of that content: commands, modules, libraries, licences.

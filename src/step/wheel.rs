@@ -16,8 +16,11 @@ pub const PREPARE_SCRIPT: &str = include_str!("../../docker/prepare.sh");
 /// Its digest, taken once: it is an input of every wheel run.
 static PREPARE_DIGEST: LazyLock<Digest> = LazyLock::new(|| Digest::of(PREPARE_SCRIPT.as_bytes()));
 
-/// The program that makes the wheels that a lock names.
-pub const LOCKED_PROGRAM: &str = include_str!("../../docker/locked.py");
+/// The program that finds out which files the dependencies are.
+pub const RESOLVE_PROGRAM: &str = include_str!("../../docker/resolve.py");
+
+/// The version of uv that it resolves with, where the index has it.
+pub const UV: &str = "0.13.9";
 
 /// The name of the input that says what a lock has.
 pub const LOCK_INPUT: &str = "lock";
@@ -251,8 +254,6 @@ impl WheelRun {
                     // Its name is none: the same lock may serve one flavour or all of them.
                     let versions = Input::Versions(lock.lock.pins());
                     inputs.push((LOCK_INPUT.to_owned(), Source::Known(versions)));
-                    let program = Input::File(Digest::of(LOCKED_PROGRAM.as_bytes()));
-                    inputs.push(("lock program".to_owned(), Source::Known(program)));
                 }
                 true
             }
@@ -355,7 +356,7 @@ impl Work {
     fn procedure(&self) -> &'static str {
         match self {
             Self::Project { .. } => "project wheel 1",
-            Self::Dependencies { .. } => "dependency wheels 1",
+            Self::Dependencies { .. } => "dependency wheels 2",
             Self::Buildscript { .. } => "buildscript 1",
         }
     }

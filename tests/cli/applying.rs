@@ -238,7 +238,9 @@ fn a_verbose_apply_says_what_the_steps_say() {
     --- stderr
 
     deb.dependencies: build the wheels of all dependencies
-    deb.dependencies | $ python -m pip wheel --no-cache-dir --use-pep517 --requirement /build/pip/metadata.txt
+    deb.dependencies | $ python /build/pip/resolve.py
+    deb.dependencies | left to pip: cffi-1-py3-none-any.whl: its address is of the container alone
+    deb.dependencies | $ python -m pip wheel --no-cache-dir --use-pep517 --no-deps --require-hashes --requirement /build/pip/rest.txt
     deb.dependencies: done in 0.0s, same bytes as before
     1 ran in 0.0s
       [SANDBOX]/workspace/build/wheelhouse/deb: 2 wheels

@@ -44,7 +44,7 @@ fn a_step_is_explained_with_what_changed_and_its_last_run() {
       epoch              315532800
       image              [SHORT]
       prepare script     [SHORT]
-      procedure          dependency wheels 1
+      procedure          dependency wheels 2
       project name       not known before deb.wheel has run
       requirements       not known before deb.wheel has run
 

@@ -229,7 +229,7 @@ fn a_torn_lock_ends_a_plan_with_its_place_and_is_written_anew() {
 
       × project/pylock.toml is no lock: key with no value, expected `=`
         ╭─[project/pylock.toml:15:9]
-     14 │ url = "https://index.example/attrs/attrs-1-py3-none-any.whl"
+     14 │ url = "file:///index/attrs/attrs-1-py3-none-any.whl"
      15 │ <<<<<<< ours = { sha256 = "[DIGEST]" }
         ·         ▲
         ·         ╰── here

@@ -15,6 +15,7 @@ mod commands;
 mod crowd;
 mod documents;
 mod failing;
+mod fetching;
 mod locking;
 mod machines;
 mod mistakes;

@@ -35,3 +35,4 @@ mod site;
 #[path = "../support/tls.rs"]
 mod tls;
 mod versions;
+mod wheels;

@@ -320,7 +320,8 @@ fn a_read_only_run_restores_what_is_there_and_stores_nothing() {
 
     Runner::comes_up().apply(&cache);
     let stored = tags(&server, "ci/cache");
-    assert_eq!(stored.len(), 6, "five entries and an image: {stored:?}");
+    let what = "five steps, what was resolved, and an image";
+    assert_eq!(stored.len(), 7, "{what}: {stored:?}");
 
     let stranger = Runner::comes_up();
     let module = stranger.0.path().join("project/shop.py");
@@ -396,7 +397,7 @@ fn two_runners_that_build_the_same_at_once_end_with_one_entry_and_no_error() {
                 scope.spawn(build);
             }
         });
-        assert_eq!(tags(&server, &repository).len(), 6);
+        assert_eq!(tags(&server, &repository).len(), 7);
         let third = Runner::comes_up();
         let ended = third.apply(&cache);
         assert_eq!(ended.restored().len(), 5, "{}", ended.said);

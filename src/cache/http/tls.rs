@@ -6,11 +6,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Believes the system's authorities, and those in the files.
+/// Believes the system's authorities, and those in the files and in the bundle.
 ///
 /// A file that cannot be read adds none: the server's certificate is then refused, in words of its
 /// own.
-pub(super) fn config(files: &[PathBuf]) -> ClientConfig {
+pub(super) fn config(files: &[PathBuf], bundle: &[u8]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     for file in files {
@@ -18,6 +18,8 @@ pub(super) fn config(files: &[PathBuf]) -> ClientConfig {
             roots.add_parsable_certificates(certificates.filter_map(Result::ok));
         }
     }
+    let certificates = CertificateDer::pem_slice_iter(bundle).filter_map(Result::ok);
+    roots.add_parsable_certificates(certificates);
     ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth()

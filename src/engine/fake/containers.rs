@@ -1,12 +1,13 @@
 //! What the containers of the engine in memory make.
 
-use std::collections::BTreeMap;
-use std::io::{Cursor, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Cursor, Read, Write};
 
 use zip::write::SimpleFileOptions;
 
 use super::Files;
 use crate::digest::ContentHasher;
+use crate::engine::{EngineError, TarWriter};
 
 /// Makes the project's wheel from its source and the image that it is built in.
 pub(super) fn project(files: &Files, image: &str) -> Files {
@@ -44,11 +45,13 @@ pub(super) fn resolved(
         let bytes = files.get(name).cloned().unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     };
-    let kept = if command.contains("/build/pip/kept.txt") {
-        text("build/pip/kept.txt")
-    } else {
-        String::new()
-    };
+    let settings = text("build/pip/resolve.json");
+    let kept =
+        if command.contains("/build/pip/kept.txt") || settings.contains("/build/pip/kept.txt") {
+            text("build/pip/kept.txt")
+        } else {
+            String::new()
+        };
     let kept: BTreeMap<&str, &str> = kept
         .lines()
         .filter_map(|line| line.split_once("=="))
@@ -72,15 +75,30 @@ pub(super) fn resolved(
         .collect()
 }
 
-/// The versions in a lock, as the program in the container is told of them.
-pub(super) fn locked(settings: &[u8]) -> Vec<Version> {
-    let settings: serde_json::Value =
-        serde_json::from_slice(settings).expect("builder writes the settings of the program");
-    let packages = settings["packages"].as_array().into_iter().flatten();
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    packages
-        .map(|package| (text(&package["name"]), text(&package["version"])))
-        .collect()
+/// The versions of the files that pip is told to bring, by their addresses.
+pub(super) fn named(list: &[u8]) -> Vec<Version> {
+    let list = String::from_utf8_lossy(list);
+    let versions = list.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(" @ ")?;
+        let file = rest.split(' ').next()?.rsplit('/').next()?;
+        let version = file
+            .strip_prefix(name)?
+            .strip_prefix('-')?
+            .split('-')
+            .next()?;
+        let version = version.strip_suffix(".tar.gz").unwrap_or(version);
+        Some((name.to_owned(), version.to_owned()))
+    });
+    versions.collect()
+}
+
+/// The version of the source distribution that is to be built, if there is one.
+pub(super) fn built(files: &Files) -> Option<Version> {
+    let mut names = files.keys();
+    let sdist =
+        names.find_map(|name| name.strip_prefix("build/sdist/")?.strip_suffix(".tar.gz"))?;
+    let (name, version) = sdist.rsplit_once('-')?;
+    Some((name.to_owned(), version.to_owned()))
 }
 
 /// Makes a wheel of each version.
@@ -94,12 +112,31 @@ pub(super) fn dependencies(versions: &[Version]) -> Files {
     made.collect()
 }
 
-/// Reports versions as pip does.
-pub(super) fn report(versions: &[Version]) -> Vec<u8> {
+/// Returns the bytes of a file of the index, for who serves it at the address in
+/// [`State::index`](super::State::index): a wheel as it would be made here, or a source distribution,
+/// whose bytes are its name.
+pub fn file_of_index(name: &str) -> Vec<u8> {
+    let wheel = name.strip_suffix("-py3-none-any.whl");
+    let made = wheel.and_then(|stem| stem.rsplit_once('-'));
+    let made = made.map(|(name, version)| dependencies(&[(name.to_owned(), version.to_owned())]));
+    { made.and_then(|made| made.into_values().next()) }.unwrap_or_else(|| name.as_bytes().to_vec())
+}
+
+/// The SHA-256 of a file of the index.
+fn hash_of(file: &str) -> String {
+    use sha2::Digest as _;
+    format!("{:x}", sha2::Sha256::digest(file_of_index(file)))
+}
+
+/// Reports versions as pip does; those in `sources` have no wheel.
+pub(super) fn report(versions: &[Version], index: &str, sources: &BTreeSet<String>) -> Vec<u8> {
     let items = versions.iter().map(|(name, version)| {
-        let mut hasher = ContentHasher::new("fake file");
-        let hash = hasher.text(name).text(version).finish().to_string();
-        let url = format!("https://index.example/{name}/{name}-{version}-py3-none-any.whl");
+        let file = match sources.contains(name) {
+            true => format!("{name}-{version}.tar.gz"),
+            false => format!("{name}-{version}-py3-none-any.whl"),
+        };
+        let hash = hash_of(&file);
+        let url = format!("{index}/{name}/{file}");
         serde_json::json!({
             "download_info": { "url": url, "archive_info": { "hashes": { "sha256": hash } } },
             "metadata": { "name": name, "version": version },
@@ -193,4 +230,28 @@ pub(super) fn imported(files: &Files) -> String {
     let config: serde_json::Value =
         serde_json::from_slice(config.unwrap_or_default()).unwrap_or_default();
     config["id"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Reads the files of uploads.
+pub(super) fn unpack(uploads: Vec<TarWriter>) -> Result<Files, EngineError> {
+    let failed = |error: std::io::Error| EngineError::Files {
+        verb: "read the upload".to_owned(),
+        cause: error.to_string(),
+    };
+    let mut files = Files::new();
+    for upload in uploads {
+        let mut bytes = Vec::new();
+        upload(&mut bytes).map_err(failed)?;
+        let mut archive = tar::Archive::new(Cursor::new(bytes));
+        for entry in archive.entries().map_err(failed)? {
+            let mut entry = entry.map_err(failed)?;
+            let name = entry.path().map_err(failed)?.to_string_lossy().into_owned();
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(failed)?;
+            if entry.header().entry_type().is_file() {
+                files.insert(name, bytes);
+            }
+        }
+    }
+    Ok(files)
 }

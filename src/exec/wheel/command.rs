@@ -74,6 +74,29 @@ impl Pip {
         }
     }
 
+    /// The files of constraints.
+    pub fn constraints(&self) -> &[String] {
+        &self.constraints
+    }
+
+    /// The files of build constraints.
+    pub fn build_constraints(&self) -> &[String] {
+        &self.build_constraints
+    }
+
+    /// The files of requirements.
+    pub fn requirements(&self) -> &[String] {
+        &self.requirements
+    }
+
+    /// The options that name indexes.
+    pub fn index_options(&self) -> Vec<String> {
+        let named = { self.index.iter() }.filter(|(option, ..)| option.ends_with("index-url"));
+        named
+            .flat_map(|(option, _, value)| [(*option).to_owned(), value.clone()])
+            .collect()
+    }
+
     /// The command that makes wheels of what is given after it, and the settings of every run.
     pub fn wheel(&self) -> Vec<String> {
         self.command(&["wheel"])

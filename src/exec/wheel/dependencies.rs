@@ -1,21 +1,26 @@
-//! The wheels of all dependencies: those that a lock names, or those that pip resolves to.
+//! The wheels of all dependencies: those that a lock names, or those that the requirements come to.
+//!
+//! What is to be had is a list of exact files first. Those that are wheels are fetched straight from
+//! it, side by side, and each of the others is built in a container of its own (`units`).
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::json;
-
 use crate::archive;
-use crate::engine::{Call, LogSink};
+use crate::engine::{Call, LogSink, RunOutcome};
 use crate::exec::knowledge;
-use crate::exec::wheel::command::{self, Pip};
+use crate::exec::wheel::command::Pip;
+use crate::exec::wheel::units::{Units, Wanted};
+use crate::exec::wheel::wheelhouse::Wheelhouse;
 use crate::exec::wheel::{Container, PIP_FILES, WHEELHOUSE, succeeded};
-use crate::exec::{Host, Job, StepError, broken_lines, contract};
+use crate::exec::{Host, Job, StepError};
 use crate::facts::Facts;
-use crate::lock::{Package, Pins, kept};
-use crate::step::wheel::{LOCKED_PROGRAM, LockFile, WheelRun};
+use crate::lock::{Formats, Package, Pins, incomplete, kept};
+use crate::step::wheel::{LockFile, WheelRun};
 use crate::step::{Facet, Input};
+use crate::wheel::normalised;
 
 pub(super) type File = (String, Vec<u8>, u32);
 
@@ -26,23 +31,29 @@ pub(super) struct Run<'a> {
     pub wheel: &'a WheelRun,
     pub pip: &'a Pip,
     pub facts: &'a Facts,
+    /// The project's name.
+    pub project: &'a str,
     /// The project's requirements, as lines for pip.
     pub lines: &'a [String],
+    /// The files by which every run of pip is prepared, and those that its settings name.
+    pub files: &'a [File],
+}
+
+/// What a run for dependencies left.
+pub(super) struct Made {
+    /// The folder of the wheels.
+    pub folder: PathBuf,
+    /// The wheels that were compiled by themselves, by the keys under which they are kept.
+    pub compiled: BTreeMap<String, String>,
 }
 
 impl Run<'_> {
-    /// Makes the wheels that a lock names; returns where they are.
-    pub async fn locked(
-        &self,
-        file: &LockFile,
-        project: &str,
-        mut files: Vec<File>,
-    ) -> Result<PathBuf, StepError> {
+    /// Makes the wheels that a lock names.
+    pub async fn locked(&self, file: &LockFile) -> Result<Made, StepError> {
         let LockFile { name, lock } = file;
         let stale = |what: String| StepError::Lock {
             what,
-            help: "run `builder lock`, which resolves the dependencies and writes the lock anew"
-                .to_owned(),
+            help: STALE.to_owned(),
         };
         let packages = lock
             .packages_for(self.facts)
@@ -51,89 +62,161 @@ impl Run<'_> {
         if !open.is_empty() {
             return Err(stale(not_satisfied(name, &open)));
         }
-        let own = crate::wheel::normalised(project);
-        let wanted: Vec<&Package> = packages
-            .into_iter()
-            .filter(|package| package.name != own)
-            .collect();
-        let settings = &self.wheel.pip.settings;
-        let all = json!({
-            "lock": name,
-            "packages": wanted.iter().map(|package| json!({
-                "name": package.name,
-                "version": package.version,
-                "wheels": package.wheels,
-                "sdist": package.sdist,
-            })).collect::<Vec<_>>(),
-            "only_binary": settings.only_binary.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "no_binary": settings.no_binary.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "pip": self.pip.wheel(),
-            "wheelhouse": WHEELHOUSE,
-        });
-        files.extend(requirements_file(self.lines));
-        let text = all.to_string().into_bytes();
-        files.push((format!("{PIP_FILES}/lock.json"), text, 0o644));
-        let program = LOCKED_PROGRAM.as_bytes().to_vec();
-        files.push((format!("{PIP_FILES}/locked.py"), program, 0o644));
-        let command = ["python", &format!("/{PIP_FILES}/locked.py")].map(str::to_owned);
-        let (call, broken) = broken_lines(self.job);
-        let (outcome, staging) = self.attempt(&command, files, &call).await?;
-        contract(outcome, &broken, &command::shown(&command), |problems| {
-            stale(problems.join("; "))
-        })?;
-        Ok(staging)
+        let wanted = self
+            .wanted(packages.into_iter())
+            .map_err(|holes| stale(format!("{name} has {}", holes.join(", nor "))))?;
+        let made = self.units(&wanted, false, Some(name)).await?;
+        let open = self.open(&made)?;
+        if !open.is_empty() {
+            return Err(stale(format!(
+                "{name} does not satisfy {}",
+                open.join(", ")
+            )));
+        }
+        Ok(made)
     }
 
-    /// Has pip resolve, with the versions of the last run where they still fit.
+    /// Makes the wheels that the requirements come to: the versions of the last run where they still
+    /// fit, unless all is to be found out `anew`.
     ///
     /// Without that, a step that runs again because an image was rebuilt would bring whatever the
     /// index has by now.
-    pub async fn resolving(&self, anew: bool, mut files: Vec<File>) -> Result<PathBuf, StepError> {
-        files.extend(requirements_file(self.lines));
+    pub async fn resolving(&self, anew: bool) -> Result<Made, StepError> {
         let before = match &self.job.before {
             Some(outputs) if !anew => versions(outputs.facets.get(&Facet::Versions)),
             Some(_) | None => Pins::new(),
         };
         let keeping = Keeping::of(&before, self.lines, &[], self.facts);
+        if self.hashed() {
+            (self.job.log)("requirements state hashes: pip makes all wheels in one container");
+            return self.whole(&keeping).await;
+        }
+        let Some(wanted) = self.list(&keeping, anew).await? else {
+            return self.whole(&keeping).await;
+        };
+        let made = self.units(&wanted, anew, None).await?;
+        let open = self.open(&made)?;
+        if open.is_empty() {
+            return Ok(made);
+        }
+        let open = open.join(", ");
+        (self.job.log)(&format!(
+            "what was resolved leaves {open} open: pip makes all wheels"
+        ));
+        self.whole(&keeping).await
+    }
+
+    /// Finds the file of each package that this interpreter takes; or says of which there is none.
+    pub(super) fn wanted<'p>(
+        &self,
+        packages: impl Iterator<Item = &'p Package>,
+    ) -> Result<Vec<Wanted>, Vec<String>> {
+        let settings = &self.wheel.pip.settings;
+        let list = |names: &[_]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+        let (only, no) = (list(&settings.only_binary), list(&settings.no_binary));
+        let ranks = self.facts.tags.ranks();
+        let own = normalised(self.project);
+        let (mut wanted, mut holes) = (Vec::new(), Vec::new());
+        for package in packages.filter(|package| package.name != own) {
+            let formats = Formats::of(&package.name, &only, &no);
+            match package.chosen(&ranks, formats) {
+                Some(chosen) => wanted.push(Wanted::of(&chosen)),
+                None => holes.push(format!(
+                    "no {} of {} {} for this interpreter",
+                    formats.words(),
+                    package.name,
+                    package.version
+                )),
+            }
+        }
+        match holes.is_empty() {
+            true => Ok(wanted),
+            false => Err(holes),
+        }
+    }
+
+    async fn units(
+        &self,
+        wanted: &[Wanted],
+        anew: bool,
+        lock: Option<&str>,
+    ) -> Result<Made, StepError> {
+        Units::new(self, anew, lock)?.make(wanted).await
+    }
+
+    /// Returns what the wheels leave open of what is required.
+    fn open(&self, made: &Made) -> Result<Vec<String>, StepError> {
+        let Some(markers) = self.facts.markers() else {
+            return Ok(Vec::new());
+        };
+        let wheels = Wheelhouse::read(&made.folder, &self.job.log)?.stated()?;
+        Ok(incomplete(self.lines, &wheels, self.project, &markers))
+    }
+
+    /// Tells whether requirements or constraints state hashes, which pip then demands of everything.
+    fn hashed(&self) -> bool {
+        let settings = &self.wheel.pip.settings;
+        settings.require_hashes
+            || self.files.iter().any(|(path, bytes, _)| {
+                let text = String::from_utf8_lossy(bytes);
+                path.starts_with(PIP_FILES) && text.contains("--hash")
+            })
+    }
+
+    /// Has pip resolve and make all wheels in one container.
+    async fn whole(&self, keeping: &Keeping) -> Result<Made, StepError> {
+        let mut all = self.files.to_vec();
+        all.extend(requirements_file(self.lines));
         for attempt in keeping.attempts() {
             let command = self
                 .pip
                 .dependencies(METADATA, attempt.then_some(KEPT), WHEELHOUSE);
-            let mut files = files.clone();
+            let mut files = all.clone();
             files.extend(attempt.then(|| keeping.file()));
             let (call, impossible) = watched(&self.job.log, &self.job.call());
-            let (outcome, staging) = self.attempt(&command, files, &call).await?;
+            let folder = self.host.workspace.staging(&self.job.step.address)?;
+            let outcome = self
+                .contained(&command, files, WHEELHOUSE, &folder, &call)
+                .await?;
             if attempt && outcome.status != 0 && impossible.load(Ordering::Relaxed) {
                 (self.job.log)(RESOLVED_ANEW);
                 continue;
             }
             succeeded(outcome, &command)?;
-            return Ok(staging);
+            return Ok(Made {
+                folder,
+                compiled: BTreeMap::new(),
+            });
         }
         Err(StepError::Bug("no attempt to resolve was made".to_owned()))
     }
 
-    async fn attempt(
+    /// Runs a command in a container of the builder image, and brings a folder out.
+    pub(super) async fn contained(
         &self,
         command: &[String],
         files: Vec<File>,
+        from: &str,
+        into: &Path,
         call: &Call,
-    ) -> Result<(crate::engine::RunOutcome, PathBuf), StepError> {
-        let step = &self.job.step.address;
-        let staging = self.host.workspace.staging(step)?;
+    ) -> Result<RunOutcome, StepError> {
         let container = Container {
             image: knowledge::image(self.job, &self.wheel.image)?,
-            step,
+            step: &self.job.step.address,
             wheel: self.wheel,
             pip: self.pip,
             command,
             uploads: vec![archive::pack_files(files, self.wheel.epoch)],
-            from: WHEELHOUSE,
-            into: &staging,
+            from,
+            into,
         };
-        Ok((container.run(self.host, call).await?, staging))
+        container.run(self.host, call).await
     }
 }
+
+/// What to do where a lock does not fit.
+pub(super) const STALE: &str =
+    "run `builder lock`, which resolves the dependencies and writes the lock anew";
 
 /// Where the project's requirements are in the container.
 pub(super) const METADATA: &str = "/build/pip/metadata.txt";
@@ -172,6 +255,11 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
+    /// The versions, as constraints.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
     pub fn of(before: &Pins, required: &[String], upgraded: &[String], facts: &Facts) -> Self {
         Self {
             lines: kept(before, required, upgraded, facts.markers().as_ref()),
@@ -196,7 +284,11 @@ pub(super) fn watched(log: &LogSink, call: &Call) -> (Call, Arc<AtomicBool>) {
     let impossible = Arc::new(AtomicBool::new(false));
     let (noted, log) = (Arc::clone(&impossible), Arc::clone(log));
     let sink = move |line: &str| {
-        let words = ["ResolutionImpossible", "No matching distribution found"];
+        let words = [
+            "ResolutionImpossible",
+            "No matching distribution found",
+            "No solution found",
+        ];
         if words.iter().any(|words| line.contains(words)) {
             noted.store(true, Ordering::Relaxed);
         }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::Digest;
 use crate::engine::LogSink;
 use crate::exec::{Produced, StepError};
-use crate::lock::{Pin, Pins};
+use crate::lock::{Pin, Pins, Stated};
 use crate::step::{Address, Facet, Input};
 use crate::tree::{Entry, RelPath, Tree};
 use crate::wheel::{Metadata, duplicates, name_and_version, normalised};
@@ -122,6 +122,25 @@ impl Wheelhouse {
             (Some(only), None) => Some(only.clone()),
             _ => None,
         })
+    }
+
+    /// Returns what each wheel says of itself, by distribution.
+    pub fn stated(&self) -> Result<BTreeMap<String, Stated>, StepError> {
+        let mut stated = BTreeMap::new();
+        for file in self.wheels.keys() {
+            let metadata = Metadata::parse(&self.metadata(file)?);
+            let says = Stated {
+                version: metadata.version,
+                requires: metadata.requires,
+            };
+            stated.insert(normalised(&metadata.name), says);
+        }
+        Ok(stated)
+    }
+
+    /// Returns where a wheel is, and its digest.
+    pub fn wheel(&self, file: &str) -> Option<&(PathBuf, Digest)> {
+        self.wheels.get(file)
     }
 
     fn metadata(&self, file: &str) -> Result<String, StepError> {
