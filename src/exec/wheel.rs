@@ -3,6 +3,7 @@
 mod command;
 mod dependencies;
 mod listing;
+mod parts;
 mod resolve;
 mod units;
 mod wheelhouse;
@@ -72,7 +73,7 @@ pub(super) async fn run(
                 Some(lock) => run.locked(lock).await?,
                 None => run.resolving(*anew).await?,
             };
-            let mut wheelhouse = Wheelhouse::read(&made.folder, &job.log)?;
+            let mut wheelhouse = made.wheelhouse;
             // A dependency that requires the project back brings it from the index.
             wheelhouse.leave_out(&project, &job.log);
             let mut produced = wheelhouse.produced(flavour, address, None)?;
@@ -207,6 +208,11 @@ fn succeeded(outcome: RunOutcome, command: &[String]) -> Result<(), StepError> {
             out_of_memory: outcome.out_of_memory,
         }),
     }
+}
+
+/// The words of a setting.
+fn words<T: ToString>(names: &[T]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
 }
 
 fn list_input(job: &Job, name: &str) -> Vec<String> {

@@ -4,7 +4,7 @@
 //! it, side by side, and each of the others is built in a container of its own (`units`).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +14,7 @@ use crate::exec::knowledge;
 use crate::exec::wheel::command::Pip;
 use crate::exec::wheel::units::{Units, Wanted};
 use crate::exec::wheel::wheelhouse::Wheelhouse;
-use crate::exec::wheel::{Container, PIP_FILES, WHEELHOUSE, succeeded};
+use crate::exec::wheel::{Container, PIP_FILES, WHEELHOUSE, succeeded, words};
 use crate::exec::{Host, Job, StepError};
 use crate::facts::Facts;
 use crate::lock::{Formats, Package, Pins, incomplete, kept};
@@ -41,8 +41,8 @@ pub(super) struct Run<'a> {
 
 /// What a run for dependencies left.
 pub(super) struct Made {
-    /// The folder of the wheels.
-    pub folder: PathBuf,
+    /// The wheels.
+    pub wheelhouse: Wheelhouse,
     /// The wheels that were compiled by themselves, by the keys under which they are kept.
     pub compiled: BTreeMap<String, String>,
 }
@@ -112,8 +112,7 @@ impl Run<'_> {
         packages: impl Iterator<Item = &'p Package>,
     ) -> Result<Vec<Wanted>, Vec<String>> {
         let settings = &self.wheel.pip.settings;
-        let list = |names: &[_]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
-        let (only, no) = (list(&settings.only_binary), list(&settings.no_binary));
+        let (only, no) = (words(&settings.only_binary), words(&settings.no_binary));
         let ranks = self.facts.tags.ranks();
         let own = normalised(self.project);
         let (mut wanted, mut holes) = (Vec::new(), Vec::new());
@@ -149,7 +148,7 @@ impl Run<'_> {
         let Some(markers) = self.facts.markers() else {
             return Ok(Vec::new());
         };
-        let wheels = Wheelhouse::read(&made.folder, &self.job.log)?.stated()?;
+        let wheels = made.wheelhouse.stated()?;
         Ok(incomplete(self.lines, &wheels, self.project, &markers))
     }
 
@@ -173,18 +172,17 @@ impl Run<'_> {
                 .dependencies(METADATA, attempt.then_some(KEPT), WHEELHOUSE);
             let mut files = all.clone();
             files.extend(attempt.then(|| keeping.file()));
-            let (call, impossible) = watched(&self.job.log, &self.job.call());
+            let (call, watch) = watched(&self.job.log, &self.job.call());
             let folder = self.host.workspace.staging(&self.job.step.address)?;
             let outcome = self
                 .contained(&command, files, WHEELHOUSE, &folder, &call)
                 .await?;
-            if attempt && outcome.status != 0 && impossible.load(Ordering::Relaxed) {
-                (self.job.log)(RESOLVED_ANEW);
+            if watch.resolves_anew(attempt, &outcome) {
                 continue;
             }
             succeeded(outcome, &command)?;
             return Ok(Made {
-                folder,
+                wheelhouse: Wheelhouse::read(&folder, &self.job.log)?,
                 compiled: BTreeMap::new(),
             });
         }
@@ -225,7 +223,7 @@ pub(super) const METADATA: &str = "/build/pip/metadata.txt";
 pub(super) const KEPT: &str = "/build/pip/kept.txt";
 
 /// What the log says when the kept versions turn out impossible.
-pub(super) const RESOLVED_ANEW: &str =
+const RESOLVED_ANEW: &str =
     "the versions so far do not fit together with what is required now: all are resolved anew";
 
 /// Says which requirements a lock leaves open.
@@ -279,10 +277,32 @@ impl Keeping {
     }
 }
 
-/// Returns a call that notes whether pip says that no versions fit together.
-pub(super) fn watched(log: &LogSink, call: &Call) -> (Call, Arc<AtomicBool>) {
+/// Notes whether a resolver said that no versions fit together.
+pub(super) struct Watch {
+    impossible: Arc<AtomicBool>,
+    log: LogSink,
+}
+
+impl Watch {
+    /// Tells whether versions were kept and all have to be resolved anew without them, and says so in
+    /// the log.
+    pub fn resolves_anew(&self, kept: bool, outcome: &RunOutcome) -> bool {
+        let anew = kept && outcome.status != 0 && self.impossible.load(Ordering::Relaxed);
+        if anew {
+            (self.log)(RESOLVED_ANEW);
+        }
+        anew
+    }
+}
+
+/// Returns a call for a resolution, and what it notes.
+pub(super) fn watched(log: &LogSink, call: &Call) -> (Call, Watch) {
     let impossible = Arc::new(AtomicBool::new(false));
-    let (noted, log) = (Arc::clone(&impossible), Arc::clone(log));
+    let watch = Watch {
+        impossible: Arc::clone(&impossible),
+        log: Arc::clone(log),
+    };
+    let log = Arc::clone(log);
     let sink = move |line: &str| {
         let words = [
             "ResolutionImpossible",
@@ -290,7 +310,7 @@ pub(super) fn watched(log: &LogSink, call: &Call) -> (Call, Arc<AtomicBool>) {
             "No solution found",
         ];
         if words.iter().any(|words| line.contains(words)) {
-            noted.store(true, Ordering::Relaxed);
+            impossible.store(true, Ordering::Relaxed);
         }
         log(line);
     };
@@ -298,5 +318,5 @@ pub(super) fn watched(log: &LogSink, call: &Call) -> (Call, Arc<AtomicBool>) {
         log: Arc::new(sink),
         cancel: call.cancel.clone(),
     };
-    (call, impossible)
+    (call, watch)
 }

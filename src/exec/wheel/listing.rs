@@ -2,30 +2,25 @@
 //! settings and image.
 #![expect(clippy::disallowed_methods, reason = "resolutions are read from disk")]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::sync::atomic::Ordering;
+use std::path::Path;
 
 use serde_json::json;
 
-use crate::cache::CacheError;
+use crate::cache::{CacheError, Local};
 use crate::digest::Digest;
-use crate::entry::{self, Entry};
 use crate::exec::StepError;
-use crate::exec::settle::Clock;
-use crate::exec::wheel::PIP_FILES;
-use crate::exec::wheel::dependencies::{
-    KEPT, Keeping, METADATA, RESOLVED_ANEW, Run, requirements_file, watched,
-};
+use crate::exec::settle::{Clock, Timing};
+use crate::exec::wheel::dependencies::{KEPT, Keeping, METADATA, Run, requirements_file, watched};
+use crate::exec::wheel::parts::Part;
+use crate::exec::wheel::resolve::{OUT, markers_of, report_in};
 use crate::exec::wheel::units::Wanted;
+use crate::exec::wheel::{PIP_FILES, words};
 use crate::lock::{Found, Lock};
+use crate::step::Input;
 use crate::step::wheel::{RESOLVE_PROGRAM, UV};
-use crate::step::{Input, Key, fingerprint_key};
-use crate::tree::{self, RelPath};
-
-/// Where a resolution is brought out from.
-const OUT: &str = "/build/out";
+use crate::tree::RelPath;
 
 /// What a resolution is called in caches.
 const KIND: &str = "resolution";
@@ -44,39 +39,36 @@ impl Run<'_> {
         keeping: &Keeping,
         anew: bool,
     ) -> Result<Option<Vec<Wanted>>, StepError> {
-        let inputs = self.inputs_of_list(keeping);
-        let key = fingerprint_key(KIND, &inputs);
+        let part = self.part_of_list(keeping);
         let _flight = self
             .host
             .bounds
             .flights
-            .enter(&format!("{KIND} {key}"))
+            .enter(&format!("{KIND} {}", part.key))
             .await;
-        if !anew && let Some(wanted) = self.kept_list(&key).await {
+        if !anew && let Some(wanted) = self.kept_list(&part).await {
             (self.job.log)("what the requirements come to is known");
             return Ok(Some(wanted));
         }
         let found = self.resolved(keeping).await?;
         if let Some(wanted) = &found {
-            self.keep_list(key, inputs, wanted).await;
+            self.keep_list(part, wanted).await;
         }
         Ok(found)
     }
 
-    fn inputs_of_list(&self, keeping: &Keeping) -> BTreeMap<String, Input> {
-        let inputs = self.job.inputs.iter();
-        let mut inputs: BTreeMap<String, Input> = inputs
-            .filter(|(name, _)| !IN_THE_LINES.contains(&name.as_str()))
-            .map(|(name, input)| (name.clone(), input.clone()))
-            .collect();
+    fn part_of_list(&self, keeping: &Keeping) -> Part {
         let program = Digest::of(RESOLVE_PROGRAM.as_bytes());
-        inputs.extend([
-            ("lines".to_owned(), Input::List(self.lines.to_vec())),
-            ("kept".to_owned(), Input::List(keeping.lines().to_vec())),
-            ("uv".to_owned(), Input::Text(UV.to_owned())),
-            ("program".to_owned(), Input::File(program)),
-        ]);
-        inputs
+        self.part(
+            KIND,
+            &IN_THE_LINES,
+            [
+                ("lines", Input::List(self.lines.to_vec())),
+                ("kept", Input::List(keeping.lines().to_vec())),
+                ("uv", Input::Text(UV.to_owned())),
+                ("program", Input::File(program)),
+            ],
+        )
     }
 
     /// Has uv or pip resolve, with the kept versions first.
@@ -94,15 +86,13 @@ impl Run<'_> {
             ));
             let program = RESOLVE_PROGRAM.as_bytes().to_vec();
             files.push((format!("{PIP_FILES}/resolve.py"), program, 0o644));
-            files.push((format!("{}/.keep", &OUT[1..]), Vec::new(), 0o644));
             let command = ["python", &format!("/{PIP_FILES}/resolve.py")].map(str::to_owned);
-            let (call, impossible) = watched(&self.job.log, &self.job.call());
+            let (call, watch) = watched(&self.job.log, &self.job.call());
             let staging = self.host.workspace.staging(&self.job.step.address)?;
             let outcome = self
                 .contained(&command, files, OUT, &staging, &call)
                 .await?;
-            if attempt && outcome.status != 0 && impossible.load(Ordering::Relaxed) {
-                (self.job.log)(RESOLVED_ANEW);
+            if watch.resolves_anew(attempt, &outcome) {
                 attempts.next();
                 continue;
             }
@@ -126,7 +116,7 @@ impl Run<'_> {
                     }
                 }
             }
-            return self.of_report(&staging.join("report.json"));
+            return self.of_report(&staging);
         }
         Err(StepError::Bug("no attempt to resolve was made".to_owned()))
     }
@@ -147,8 +137,6 @@ impl Run<'_> {
 
     fn settings(&self, kept: Option<&str>, why_not_uv: Option<&str>) -> serde_json::Value {
         let settings = &self.wheel.pip.settings;
-        let words =
-            |names: &[_]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
         let report = format!("{OUT}/report.json");
         let pip = self.facts.pip_is_at_least(22, 2);
         let requirements = self.pip.requirements().iter();
@@ -180,12 +168,9 @@ impl Run<'_> {
     }
 
     /// Reads pip's report; `None` where it has something that is no file of an index.
-    fn of_report(&self, path: &std::path::Path) -> Result<Option<Vec<Wanted>>, StepError> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            StepError::Bug(format!("pip left no report in {}: {error}", path.display()))
-        })?;
-        let markers = { self.facts.markers() }
-            .ok_or_else(|| StepError::Bug(format!("Python {} is no version", self.facts.python)))?;
+    fn of_report(&self, folder: &Path) -> Result<Option<Vec<Wanted>>, StepError> {
+        let text = report_in(folder)?;
+        let markers = markers_of(self.facts)?;
         Ok(match Found::parse(&text, self.project, None, &markers) {
             Ok(found) => Some(found.packages.iter().filter_map(Wanted::only).collect()),
             Err(error) => {
@@ -196,31 +181,19 @@ impl Run<'_> {
     }
 
     /// Reads a resolution from a cache; one that is of no use is made again.
-    async fn kept_list(&self, key: &Key) -> Option<Vec<Wanted>> {
-        let caches = self.host.caches.as_ref()?;
-        let found = caches.found(key).await?;
-        let digest = found.entry.file_blobs().next()?;
+    async fn kept_list(&self, part: &Part) -> Option<Vec<Wanted>> {
         let folder = tempfile::tempdir().ok()?;
-        let place = folder.path().join("resolution.json");
-        if let Err(error) = caches.copy_out(&found, &digest, &place).await {
-            caches.warn(format!("a resolution is made again: {error}"));
-            caches.forget(key);
-            return None;
-        }
-        if let Err(error) = caches.used(&found) {
-            caches.warn(format!("{}: {error}", found.from));
-        }
+        let place = |_: &RelPath| folder.path().join("resolution.json");
+        let again = "a resolution is made again";
+        let (place, _) = self.out_of_caches(part, again, place).await?;
         serde_json::from_slice(&fs::read(&place).ok()?).ok()
     }
 
     /// Keeps a resolution.
-    async fn keep_list(&self, key: Key, inputs: BTreeMap<String, Input>, wanted: &[Wanted]) {
-        let Some(caches) = &self.host.caches else {
-            return;
-        };
+    async fn keep_list(&self, part: Part, wanted: &[Wanted]) {
         let text = serde_json::to_vec(wanted).expect("a list is plain data");
-        let written = || -> Result<_, CacheError> {
-            let mut blob = caches.local().begin()?;
+        let taken_in = |local: &Local| {
+            let mut blob = local.begin()?;
             blob.write_all(&text).map_err(|cause| CacheError::Io {
                 verb: "write",
                 path: "a resolution".into(),
@@ -228,34 +201,12 @@ impl Run<'_> {
             })?;
             blob.finish()
         };
-        let path = RelPath::new("build/resolution.json").expect("it is a path");
-        let stored = match written() {
-            Ok((digest, blob)) => {
-                let file = tree::Entry::File {
-                    digest,
-                    executable: false,
-                };
-                let entry = Entry {
-                    version: entry::VERSION,
-                    key,
-                    kind: KIND.to_owned(),
-                    step: self.job.step.address.clone(),
-                    run: self.host.run.clone(),
-                    started: Clock::start().started(),
-                    seconds: 0.0,
-                    inputs,
-                    files: BTreeMap::from([(path, file)]),
-                    image: None,
-                    facets: BTreeMap::new(),
-                    texts: BTreeMap::new(),
-                    blobs: BTreeMap::from([(digest, blob)]),
-                };
-                caches.store(&entry).await
-            }
-            Err(error) => Err(error),
+        let place = RelPath::new("build/resolution.json").expect("it is a path");
+        let timing = Timing {
+            started: Clock::start().started(),
+            seconds: 0.0,
         };
-        if let Err(error) = stored {
-            caches.warn(format!("a resolution is not in the cache: {error}"));
-        }
+        self.keep(part, "a resolution", place, timing, taken_in)
+            .await;
     }
 }

@@ -2,25 +2,26 @@
 #![expect(clippy::disallowed_methods, reason = "pip's report is read from disk")]
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+
+use pep508_rs::MarkerEnvironment;
 
 use crate::archive;
 use crate::engine::Call;
 use crate::exec::knowledge;
 use crate::exec::wheel::command::Pip;
-use crate::exec::wheel::dependencies::{
-    KEPT, Keeping, METADATA, RESOLVED_ANEW, requirements_file, watched,
-};
+use crate::exec::wheel::dependencies::{KEPT, Keeping, METADATA, requirements_file, watched};
 use crate::exec::wheel::{Container, prepare_files, succeeded};
 use crate::exec::{Host, StepError};
+use crate::facts::Facts;
 use crate::lock::{Found, FoundError, Package, Pins};
 use crate::step::Address;
 use crate::step::wheel::{WheelRun, Work};
 use crate::wheel::pip_requirements;
 
-/// Where pip's report is in the container.
-const OUT: &str = "/build/out";
+/// Where a resolution is in the container.
+pub(super) const OUT: &str = "/build/out";
 
 /// A resolution that is asked for.
 pub struct Resolution<'a> {
@@ -70,9 +71,7 @@ pub async fn resolve(
                 .to_owned(),
         });
     }
-    let markers = facts
-        .markers()
-        .ok_or_else(|| StepError::Bug(format!("Python {} is no version", facts.python)))?;
+    let markers = markers_of(&facts)?;
     let lines = pip_requirements(project, requires, extras);
     if lines.is_empty() && run.pip.settings.requirements.is_empty() {
         return Ok(Vec::new());
@@ -89,7 +88,7 @@ pub async fn resolve(
         // pip writes into a folder that is there.
         files.push((format!("{}/.keep", &OUT[1..]), Vec::new(), 0o644));
         let staging = host.workspace.staging(step)?;
-        let (call, impossible) = watched(&call.log, call);
+        let (call, watch) = watched(&call.log, call);
         let container = Container {
             image: image.clone(),
             step,
@@ -101,15 +100,11 @@ pub async fn resolve(
             into: &staging,
         };
         let outcome = container.run(host, &call).await?;
-        if attempt && outcome.status != 0 && impossible.load(Ordering::Relaxed) {
-            (call.log)(RESOLVED_ANEW);
+        if watch.resolves_anew(attempt, &outcome) {
             continue;
         }
         succeeded(outcome, &resolution)?;
-        let path = staging.join("report.json");
-        let text = fs::read_to_string(&path).map_err(|error| {
-            StepError::Bug(format!("pip left no report in {}: {error}", path.display()))
-        })?;
+        let text = report_in(&staging)?;
         let settings = &run.pip.settings;
         // With several indexes pip does not say which one a file is from.
         let index = settings
@@ -121,6 +116,20 @@ pub async fn resolve(
         return Ok(found.packages);
     }
     Err(StepError::Bug("no attempt to resolve was made".to_owned()))
+}
+
+/// Reads the report that pip left in a folder.
+pub(super) fn report_in(folder: &Path) -> Result<String, StepError> {
+    let path = folder.join("report.json");
+    fs::read_to_string(&path).map_err(|error| {
+        StepError::Bug(format!("pip left no report in {}: {error}", path.display()))
+    })
+}
+
+/// The environment that markers are evaluated in.
+pub(super) fn markers_of(facts: &Facts) -> Result<MarkerEnvironment, StepError> {
+    { facts.markers() }
+        .ok_or_else(|| StepError::Bug(format!("Python {} is no version", facts.python)))
 }
 
 fn not_lockable(error: FoundError) -> StepError {

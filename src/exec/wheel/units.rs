@@ -21,10 +21,11 @@ use crate::cache::{Came, Fetcher, NotFetched};
 use crate::engine::{Call, EngineError, LogSink};
 use crate::exec::settle::Clock;
 use crate::exec::wheel::dependencies::{Made, Run, STALE};
+use crate::exec::wheel::parts::Part;
 use crate::exec::wheel::wheelhouse::Wheelhouse;
 use crate::exec::wheel::{WHEELHOUSE, command};
 use crate::exec::{StepError, room};
-use crate::step::{Input, Key, fingerprint_key};
+use crate::step::{Input, Key};
 use crate::wheel::name_and_version;
 
 pub(super) use wanted::Wanted;
@@ -139,7 +140,7 @@ impl<'a> Units<'a> {
             self.by_pip(&rest).await?;
         }
         Ok(Made {
-            folder: self.wheels,
+            wheelhouse: Wheelhouse::read(&self.wheels, &self.run.job.log)?,
             compiled,
         })
     }
@@ -203,14 +204,14 @@ impl<'a> Units<'a> {
     /// Brings the wheel of an sdist from where it is kept, or builds it.
     async fn built(&self, wanted: &Wanted) -> Result<Became, StepError> {
         let host = self.run.host;
-        let inputs = self.inputs(wanted);
-        let key = fingerprint_key(KIND, &inputs);
+        let part = self.part(wanted);
+        let key = part.key;
         let _flight = host.bounds.flights.enter(&key.to_string()).await;
         if !self.anew {
             if let Some(file) = self.as_before(&key, wanted)? {
                 return Ok(Became::Built(key, file));
             }
-            if let Some(file) = self.out_of_caches(&key, wanted).await? {
+            if let Some(file) = self.brought(&part, wanted).await {
                 return Ok(Became::Built(key, file));
             }
         }
@@ -254,23 +255,17 @@ impl<'a> Units<'a> {
             });
         }
         if let Some((path, digest)) = made.wheel(&file) {
-            self.keep(key, inputs, &file, path, *digest, &clock).await;
+            self.keep(part, &file, path, *digest, &clock).await;
             fs::rename(path, self.wheels.join(&file)).map_err(disk)?;
         }
         let _ = fs::remove_dir_all(&folder);
         Ok(Became::Built(key, file))
     }
 
-    /// What decides the bytes of a wheel that is built by itself.
-    fn inputs(&self, wanted: &Wanted) -> BTreeMap<String, Input> {
-        let inputs = self.run.job.inputs.iter();
-        let mut inputs: BTreeMap<String, Input> = inputs
-            .filter(|(name, _)| !OF_OTHERS.contains(&name.as_str()))
-            .map(|(name, input)| (name.clone(), input.clone()))
-            .collect();
+    /// The wheel of an sdist, with what decides its bytes.
+    fn part(&self, wanted: &Wanted) -> Part {
         let file = format!("{} {}", wanted.file.name, wanted.hashes().join(" "));
-        inputs.insert("sdist".to_owned(), Input::Text(file));
-        inputs
+        { self.run }.part(KIND, &OF_OTHERS, [("sdist", Input::Text(file))])
     }
 
     fn call(&self, log: LogSink) -> Call {

@@ -4,15 +4,15 @@
     reason = "files wait in the step's staging"
 )]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::cache::Local;
 use crate::digest::Digest;
-use crate::entry::{self, Entry};
 use crate::exec::StepError;
 use crate::exec::settle::Clock;
-use crate::exec::wheel::units::{KIND, Units, Wanted, disk};
+use crate::exec::wheel::parts::Part;
+use crate::exec::wheel::units::{Units, Wanted, disk};
 use crate::step::{Facet, Input, Key};
 use crate::tree::{self, RelPath};
 
@@ -52,86 +52,30 @@ impl Units<'_> {
         Ok(Some(name.clone()))
     }
 
-    pub(super) async fn out_of_caches(
-        &self,
-        key: &Key,
-        wanted: &Wanted,
-    ) -> Result<Option<String>, StepError> {
-        let Some(caches) = &self.run.host.caches else {
-            return Ok(None);
-        };
-        let Some(found) = caches.found(key).await else {
-            return Ok(None);
-        };
-        let file = found.entry.files.iter().next();
-        let Some((path, tree::Entry::File { digest, .. })) = file else {
-            return Ok(None);
-        };
-        let name = path.file_name().to_owned();
-        if let Err(error) = caches
-            .copy_out(&found, digest, &self.wheels.join(&name))
-            .await
-        {
-            if !error.is_of_left_out_cache() {
-                caches.warn(format!("{} is built again: {error}", wanted.title()));
-            }
-            caches.forget(key);
-            return Ok(None);
-        }
-        if let Err(error) = caches.used(&found) {
-            caches.warn(format!("{}: {error}", found.from));
-        }
-        (self.run.job.log)(&format!("from {}: {name}", found.from));
-        Ok(Some(name))
+    /// Copies the wheel out of the caches.
+    pub(super) async fn brought(&self, part: &Part, wanted: &Wanted) -> Option<String> {
+        let again = format!("{} is built again", wanted.title());
+        let place = |path: &RelPath| self.wheels.join(path.file_name());
+        let (place, from) = self.run.out_of_caches(part, &again, place).await?;
+        let name = place.file_name()?.to_string_lossy().into_owned();
+        (self.run.job.log)(&format!("from {from}: {name}"));
+        Some(name)
     }
 
-    /// Keeps a wheel in the caches. What goes wrong is a warning.
+    /// Keeps a wheel in the caches.
     pub(super) async fn keep(
         &self,
-        key: Key,
-        inputs: BTreeMap<String, Input>,
+        part: Part,
         file: &str,
         path: &Path,
         digest: Digest,
         clock: &Clock,
     ) {
-        let Some(caches) = &self.run.host.caches else {
-            return;
-        };
-        let step = self.run.job.step.address.clone();
-        let flavour = step.flavour().unwrap_or_default();
+        let flavour = self.run.job.step.address.flavour().unwrap_or_default();
         let Ok(place) = RelPath::new(&format!("build/wheelhouse/{flavour}/{file}")) else {
             return;
         };
-        let whole = tree::Entry::File {
-            digest,
-            executable: false,
-        };
-        let kept = caches.local().take_in(path, &digest);
-        let timing = clock.timing();
-        let stored = match kept {
-            Ok(blob) => {
-                let entry = Entry {
-                    version: entry::VERSION,
-                    key,
-                    kind: KIND.to_owned(),
-                    step,
-                    run: self.run.host.run.clone(),
-                    started: timing.started,
-                    seconds: timing.seconds,
-                    inputs,
-                    files: BTreeMap::from([(place, whole)]),
-                    image: None,
-                    facets: BTreeMap::new(),
-                    texts: BTreeMap::new(),
-                    blobs: BTreeMap::from([(digest, blob)]),
-                };
-                caches.store(&entry).await
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = stored {
-            caches.warn(format!("{file} is not in the cache: {error}"));
-        }
+        let taken_in = |local: &Local| Ok((digest, local.take_in(path, &digest)?));
+        { self.run.keep(part, file, place, clock.timing(), taken_in) }.await;
     }
 }
